@@ -1,0 +1,1 @@
+"""How it is started, configured, wired and operated."""

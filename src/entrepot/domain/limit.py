@@ -1,0 +1,74 @@
+"""Every limit of the registry in one place, each with its unit and its source."""
+
+from __future__ import annotations
+
+MIB = 1024 * 1024
+
+MANIFEST_BYTES_MAX = 4 * MIB
+"""Largest manifest accepted on either plane. Spec: ECR API, PutImage imageManifest (4,194,304)."""
+
+MANIFEST_DESCRIPTORS_MAX = 10_000
+"""Most descriptors (config, layers, children) in one manifest; bounds work per push."""
+
+JSON_DEPTH_MAX = 64
+"""Deepest nesting of any JSON document we read."""
+
+REPOSITORY_NAME_LENGTH = (2, 256)
+"""Characters. Spec: ECR API, RepositoryName."""
+
+IMAGE_TAG_LENGTH_MAX = 128
+"""Characters of an image tag. Spec: OCI Distribution 1.1, "Pulling manifests"."""
+
+LAYER_BYTES_MAX = 52_000 * MIB
+"""Largest layer. Spec: ECR service quotas, maximum layer size."""
+
+LAYER_PART_BYTES_MIN = 5 * MIB
+"""Smallest part but the last of an upload made with UploadLayerPart. Spec: ECR service quotas."""
+
+LAYER_PART_BYTES_SUGGESTED = 10 * MIB
+"""The partSize that InitiateLayerUpload answers."""
+
+LAYER_PART_BYTES_MAX = 20_971_520
+"""Largest layerPartBlob. Spec: ECR API, LayerPartBlob."""
+
+LAYER_PARTS_MAX = 4_200
+"""Most parts of one upload made with UploadLayerPart. Spec: ECR service quotas."""
+
+REPOSITORIES_MAX = 100_000
+"""Repositories in one registry. Spec: ECR service quotas."""
+
+IMAGES_MAX = 100_000
+"""Images in one repository. Spec: ECR service quotas."""
+
+IMAGE_TAGS_PER_IMAGE_MAX = 1_000
+"""Image tags on one image. Spec: ECR service quotas."""
+
+RESOURCE_TAGS_MAX = 50
+"""Resource tags on one repository. Spec: ECR API, TooManyTagsException."""
+
+RESOURCE_TAG_KEY_LENGTH_MAX = 128
+"""Characters. Spec: AWS tagging rules."""
+
+RESOURCE_TAG_VALUE_LENGTH_MAX = 256
+"""Characters. Spec: AWS tagging rules."""
+
+PAGE_SIZE_DEFAULT = 100
+"""Items of a page when the caller names no size. Spec: ECR API, maxResults."""
+
+PAGE_SIZE_MAX = 1_000
+"""Items of a page at most. Spec: ECR API, MaxResults."""
+
+REFERRERS_PAGE_SIZE_DEFAULT = 20
+"""Referrers of a page when the caller names no size. Spec: ECR API, ListImageReferrers."""
+
+TOKEN_LIFETIME_SECONDS = 12 * 3600
+"""Life of a registry token. Spec: ECR user guide, private registry authentication."""
+
+DOWNLOAD_URL_LIFETIME_SECONDS = 3600
+"""Life of a download URL of GetDownloadUrlForLayer."""
+
+UPLOAD_LIFETIME_SECONDS = 24 * 3600
+"""An upload session without progress for this long is removed."""
+
+BLOB_PROMISE_SECONDS = 3600
+"""A blob that was answered to exist is kept for at least this long, referenced or not."""

@@ -1,0 +1,34 @@
+"""All services of one process, as `app/wiring.py` builds them and the transports use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from entrepot.service.blob import BlobService
+    from entrepot.service.context import Context
+    from entrepot.service.identity import IdentityService
+    from entrepot.service.image import ImageService
+    from entrepot.service.key import KeyService
+    from entrepot.service.referrer import ReferrerService
+    from entrepot.service.registry_token import RegistryTokenService
+    from entrepot.service.repository import RepositoryService
+    from entrepot.service.resource_tag import ResourceTagService
+    from entrepot.service.upload import UploadService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One instance per worker."""
+
+    context: Context
+    key: KeyService
+    identity: IdentityService
+    registry_token: RegistryTokenService
+    repository: RepositoryService
+    resource_tag: ResourceTagService
+    blob: BlobService
+    upload: UploadService
+    image: ImageService
+    referrer: ReferrerService

@@ -1,0 +1,1 @@
+"""Where facts (`metadata`) and bytes (`blob`) live."""

@@ -1,0 +1,1 @@
+"""Bytes: objects under random storage keys, in drivers that pass one contract suite."""

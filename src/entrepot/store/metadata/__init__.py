@@ -1,0 +1,1 @@
+"""Facts: one module of queries per noun, written once for SQLite and PostgreSQL."""

@@ -1,0 +1,62 @@
+"""The interface of a metadata database: short synchronous functions, run in the right place.
+
+A query is a plain function of a connection. The engine decides where it runs: reads by key on the event loop
+where that is cheap, lists in a pool of readers, changes in a transaction. No transaction spans an await.
+Both engines pass `tests/contract/test_database.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+Query = Callable[[Connection], T]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Database(Protocol):
+    """Facts on one engine. Parallel calls from one event loop are fine.
+
+    Every method raises Throttled when the engine stays busy for too long, and StorageFull when it cannot
+    write for lack of space.
+    """
+
+    dialect: str
+    """`sqlite` or `postgresql`."""
+
+    async def lookup(self, query: Query[T]) -> T:
+        """Run one statement that reads at most ten rows by key."""
+
+    async def read(self, query: Query[T]) -> T:
+        """Run any reads, in one snapshot on SQLite."""
+
+    async def write(self, change: Query[T]) -> T:
+        """Run a change in a transaction and return after the commit.
+
+        An exception of `change` rolls back only its own work. `change` may run again after a conflict with
+        another transaction, so it has no effects but through its connection.
+        """
+
+    async def close(self) -> None:
+        """Finish the writes under way and let go of the connections."""
+
+
+def to_micros(moment: datetime) -> int:
+    """Aware time to microseconds UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Microseconds UTC to aware time."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def from_optional_micros(micros: int | None) -> datetime | None:
+    """`from_micros`, or None for None."""
+    return None if micros is None else from_micros(micros)

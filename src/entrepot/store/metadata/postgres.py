@@ -1,0 +1,79 @@
+"""The PostgreSQL engine: psycopg connections in a bounded pool of threads, READ COMMITTED, conflicts retried."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from entrepot.domain.error import StorageFull, Throttled
+from entrepot.store.metadata.base import Query, T
+
+CONNECTIONS = 8
+ATTEMPTS = 6
+_CONFLICTS = frozenset({"40001", "40P01"})
+_FULL = frozenset({"53100"})
+
+
+class PostgresDatabase:
+    """Facts in a PostgreSQL database. `url` is `postgresql+psycopg://…`."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        self._engine = create_engine(
+            url, pool_size=connections, max_overflow=0, pool_pre_ping=True, isolation_level="READ COMMITTED"
+        )
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="postgres")
+
+    async def lookup(self, query: Query[T]) -> T:
+        return await self.read(query)
+
+    async def read(self, query: Query[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, query)
+
+    async def write(self, change: Query[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._write, change)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
+        self._engine.dispose()
+
+    def _read(self, query: Query[T]) -> T:
+        try:
+            with self._reader.connect() as connection:
+                return query(connection)
+        except (DBAPIError, PoolTimeout) as error:
+            raise _translate(error) from error
+
+    def _write(self, change: Query[T]) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self._engine.begin() as connection:
+                    return change(connection)
+            except (DBAPIError, PoolTimeout) as error:
+                if _state(error) in _CONFLICTS and attempt < ATTEMPTS:
+                    time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads retries, no secret
+                    continue
+                raise _translate(error) from error
+        raise AssertionError("unreachable")
+
+
+def _state(error: Exception) -> str:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def _translate(error: Exception) -> Exception:
+    if _state(error) in _CONFLICTS or isinstance(error, PoolTimeout):
+        return Throttled()
+    if _state(error) in _FULL:
+        return StorageFull()
+    if isinstance(error, OperationalError) and not _state(error):
+        return Throttled()  # the server went away; the next request connects again
+    return error

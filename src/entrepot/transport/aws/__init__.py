@@ -1,0 +1,1 @@
+"""The AWS planes: requests in the protocols of AWS's service models."""

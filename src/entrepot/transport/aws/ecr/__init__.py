@@ -1,0 +1,1 @@
+"""Handlers of the ECR operations: unpack, call one service method, pack."""

@@ -1,0 +1,1 @@
+"""Parsing and serialising of AWS's wire protocols by the service models."""
