@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 Query = Callable[[Connection], T]
@@ -60,3 +61,10 @@ def from_micros(micros: int) -> datetime:
 def from_optional_micros(micros: int | None) -> datetime | None:
     """`from_micros`, or None for None."""
     return None if micros is None else from_micros(micros)
+
+
+def insert(connection: Connection, table: Table) -> sqlite.Insert:
+    """An INSERT that takes ON CONFLICT and RETURNING, in the words of the connection's engine."""
+    if connection.dialect.name == "postgresql":
+        return cast("sqlite.Insert", postgresql.insert(table))  # the same methods under another name
+    return sqlite.insert(table)

@@ -1,0 +1,35 @@
+"""Keys: the secrets that seal, sign and wrap, and what can be wrong with them.
+
+These errors stop a start or mean damage; no request causes them, so no plane has words for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+KEY_BYTES = 32
+"""Length of every key: AES-256 and HMAC-SHA256."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that MACs what we hand out; `id` travels with the MAC."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+
+class MasterKeyMissing(Exception):
+    """The database holds sealed keys, and no master key was given or a fresh one was made for it."""
+
+
+class MasterKeyWrong(Exception):
+    """The master key is not the one that this database was sealed with."""
+
+
+class SealBroken(Exception):
+    """Sealed bytes do not open: damaged, moved to another row, or sealed under another key."""
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(purpose)
+        self.purpose = purpose
