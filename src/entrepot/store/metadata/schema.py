@@ -163,7 +163,8 @@ manifest = Table(
     Column("activated_at", Long),
     Column("raw", LargeBinary, nullable=False),  # last, so that lists never touch its pages
     UniqueConstraint("repository_id", "digest"),
-    Index(None, "repository_id", "subject_digest"),
+    Index(None, "repository_id", "id"),  # lists are paged by row id
+    Index(None, "repository_id", "subject_digest", "id"),
     sqlite_autoincrement=True,
 )
 
