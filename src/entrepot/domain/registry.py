@@ -56,3 +56,8 @@ class Registry:
 def partition_of(region: str) -> str:
     """The AWS partition that a region belongs to."""
     return next((partition for prefix, partition, _ in _PARTITIONS if region.startswith(prefix)), "aws")
+
+
+def is_region(text: str) -> bool:
+    """Whether `text` has the form of an AWS region."""
+    return _REGION.fullmatch(text) is not None
