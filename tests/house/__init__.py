@@ -1,0 +1,1 @@
+"""Our own rules: sizes, names, imports, fresh pages, documented settings and errors."""
