@@ -1,0 +1,132 @@
+"""The one read of a request: access epochs, repository, and the image or blob that it names, in one statement.
+
+The hottest statement of the product. It is built and compiled once, finds every row by a unique key, never touches
+the bytes of a manifest, and always returns exactly one row, so that what is missing costs the same as what is there.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, bindparam, literal_column, select
+
+from entrepot.domain.blob import StoredBlob
+from entrepot.domain.digest import Digest
+from entrepot.domain.image import ImageStatus
+from entrepot.domain.reference import Reference, Tag
+from entrepot.domain.registry import Registry
+from entrepot.domain.repository import Repository, RepositoryName, RepositorySettings
+from entrepot.domain.tag_mutability import Mode, TagMutability
+from entrepot.domain.view import BlobView, ImageRow, ImageView, RepositoryView
+from entrepot.store.metadata.base import from_micros
+from entrepot.store.metadata.schema import account, blob, manifest, registry, repository, repository_blob, tag
+
+_EPOCHS: tuple[ColumnElement[Any], ...] = (
+    select(account.c.access_epoch).where(account.c.id == bindparam("caller")).scalar_subquery().label("caller_epoch"),
+    select(account.c.access_epoch).where(account.c.id == bindparam("owner")).scalar_subquery().label("owner_epoch"),
+)
+_REPOSITORY = (
+    repository.c.id,
+    repository.c.created_at,
+    repository.c.tag_mutability,
+    repository.c.exclusion_filters,
+    repository.c.scan_on_push,
+    repository.c.encryption_type,
+)
+_FIRST = len(_EPOCHS) + len(_REPOSITORY)  # column of a row after those two
+_IMAGE = (manifest.c.id, manifest.c.digest, manifest.c.media_type, manifest.c.size_bytes, manifest.c.status)
+_BLOB = (
+    repository_blob.c.blob_id,
+    blob.c.domain_id,
+    blob.c.size_bytes,
+    blob.c.storage_key,
+    blob.c.store,
+    blob.c.format,
+    blob.c.frame_bytes,
+    blob.c.wrapped_key,
+)
+_FOUND = (
+    select(literal_column("1").label("one"))
+    .subquery("request")
+    .outerjoin(registry, and_(registry.c.account_id == bindparam("owner"), registry.c.region == bindparam("region")))
+    .outerjoin(
+        repository, and_(repository.c.registry_id == registry.c.id, repository.c.name == bindparam("repository"))
+    )
+)
+_FOUND_BY_DIGEST = _FOUND.outerjoin(
+    manifest, and_(manifest.c.repository_id == repository.c.id, manifest.c.digest == bindparam("reference"))
+)
+_FOUND_BY_TAG = _FOUND.outerjoin(
+    tag, and_(tag.c.repository_id == repository.c.id, tag.c.name == bindparam("reference"))
+).outerjoin(manifest, manifest.c.id == tag.c.manifest_id)
+# Two outer joins in a row: SQLite would materialise a nested join of all blobs. What is not linked is not there.
+_LINKED = _FOUND.outerjoin(
+    blob, and_(blob.c.domain_id == repository.c.domain_id, blob.c.digest == bindparam("reference"))
+).outerjoin(
+    repository_blob,
+    and_(repository_blob.c.repository_id == repository.c.id, repository_blob.c.blob_id == blob.c.id),
+)
+
+
+def _statement(found: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
+    labelled = [column.label(f"found_{place}") for place, column in enumerate((*_REPOSITORY, *columns))]
+    return select(*_EPOCHS, *labelled).select_from(found)
+
+
+_REPOSITORY_ONLY = _statement(_FOUND)
+_IMAGE_BY_TAG = _statement(_FOUND_BY_TAG, *_IMAGE)
+_IMAGE_BY_DIGEST = _statement(_FOUND_BY_DIGEST, *_IMAGE)
+_BLOB_BY_DIGEST = _statement(_LINKED, *_BLOB)
+
+
+def view_repository(connection: Connection, caller: str, owner: Registry, name: RepositoryName) -> RepositoryView:
+    """The epochs of the accounts `caller` and `owner`, and the repository `name` of `owner`."""
+    row = connection.execute(_REPOSITORY_ONLY, _key(caller, owner, name)).one()
+    return RepositoryView(row[0], row[1], _to_repository(row, owner, name))
+
+
+def view_image(
+    connection: Connection, caller: str, owner: Registry, name: RepositoryName, reference: Reference
+) -> ImageView:
+    """The same, with the image that `reference` names, whatever its status."""
+    statement = _IMAGE_BY_TAG if isinstance(reference, Tag) else _IMAGE_BY_DIGEST
+    row = connection.execute(statement, {**_key(caller, owner, name), "reference": str(reference)}).one()
+    return ImageView(row[0], row[1], _to_repository(row, owner, name), _to_image(row, owner, name))
+
+
+def view_blob(connection: Connection, caller: str, owner: Registry, name: RepositoryName, digest: Digest) -> BlobView:
+    """The same, with the blob that the repository links under `digest`: never one that only others link."""
+    row = connection.execute(_BLOB_BY_DIGEST, {**_key(caller, owner, name), "reference": str(digest)}).one()
+    return BlobView(row[0], row[1], _to_repository(row, owner, name), _to_blob(row, digest))
+
+
+def _key(caller: str, owner: Registry, name: RepositoryName) -> dict[str, str]:
+    return {"caller": caller, "owner": owner.account_id, "region": owner.region, "repository": name}
+
+
+def _to_repository(row: Row[Any], owner: Registry, name: RepositoryName) -> Repository | None:
+    row_id, created_at, mode, filters, scan_on_push, encryption_type = row[len(_EPOCHS) : _FIRST]
+    if row_id is None:
+        return None
+    settings = RepositorySettings(to_tag_mutability(mode, filters), scan_on_push, encryption_type)
+    return Repository(row_id, owner, name, from_micros(created_at), settings)
+
+
+@lru_cache(maxsize=1024)
+def to_tag_mutability(mode: str, exclusion_filters: str) -> TagMutability:
+    """The setting from its two columns; `exclusion_filters` is a JSON list such as `["latest", "dev-*"]`."""
+    return TagMutability(Mode(mode), tuple(json.loads(exclusion_filters)))
+
+
+def _to_image(row: Row[Any], owner: Registry, name: RepositoryName) -> ImageRow | None:
+    row_id, digest, media_type, size_bytes, status = row[_FIRST:]
+    if row_id is None:
+        return None
+    return ImageRow(row_id, Digest(*digest.split(":")), media_type, size_bytes, ImageStatus(status), owner, name)
+
+
+def _to_blob(row: Row[Any], digest: Digest) -> StoredBlob | None:
+    row_id, domain_id, *rest = row[_FIRST:]
+    return None if row_id is None else StoredBlob(row_id, domain_id, digest, *rest)
