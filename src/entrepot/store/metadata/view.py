@@ -10,7 +10,18 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, bindparam, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    select,
+)
 
 from entrepot.domain.blob import StoredBlob
 from entrepot.domain.digest import Digest
@@ -21,7 +32,16 @@ from entrepot.domain.repository import Repository, RepositoryName, RepositorySet
 from entrepot.domain.tag_mutability import Mode, TagMutability
 from entrepot.domain.view import BlobView, ImageRow, ImageView, RepositoryView
 from entrepot.store.metadata.base import from_micros
-from entrepot.store.metadata.schema import account, blob, manifest, registry, repository, repository_blob, tag
+from entrepot.store.metadata.schema import (
+    account,
+    blob,
+    manifest,
+    manifest_reference,
+    registry,
+    repository,
+    repository_blob,
+    tag,
+)
 
 _EPOCHS: tuple[ColumnElement[Any], ...] = (
     select(account.c.access_epoch).where(account.c.id == bindparam("caller")).scalar_subquery().label("caller_epoch"),
@@ -46,6 +66,13 @@ _BLOB = (
     blob.c.format,
     blob.c.frame_bytes,
     blob.c.wrapped_key,
+    repository_blob.c.keep_until,
+    exists()
+    .where(
+        manifest_reference.c.repository_id == repository_blob.c.repository_id,
+        manifest_reference.c.blob_id == repository_blob.c.blob_id,
+    )
+    .label("is_referenced"),
 )
 _FOUND = (
     select(literal_column("1").label("one"))
@@ -128,5 +155,10 @@ def _to_image(row: Row[Any], owner: Registry, name: RepositoryName) -> ImageRow 
 
 
 def _to_blob(row: Row[Any], digest: Digest) -> StoredBlob | None:
-    row_id, domain_id, *rest = row[_FIRST:]
-    return None if row_id is None else StoredBlob(row_id, domain_id, digest, *rest)
+    row_id, domain_id, size_bytes, key, store, layout, frame_bytes, wrapped_key, keep_until, is_referenced = row[
+        _FIRST:
+    ]
+    if row_id is None:
+        return None
+    stored = (size_bytes, key, store, layout, frame_bytes, wrapped_key)
+    return StoredBlob(row_id, domain_id, digest, *stored, from_micros(keep_until), bool(is_referenced))
