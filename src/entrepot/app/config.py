@@ -1,0 +1,295 @@
+"""Settings: the one table of what an operator may set, read from flags, environment and entrepot.toml.
+
+A flag wins over the environment, the environment over the file, the file over the default. Wrong values are
+named with every form of the setting's name (`app/config_load.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from entrepot.app.listener import Listener
+from entrepot.domain.error import InvalidParameter
+from entrepot.domain.limit import TOKEN_LIFETIME_SECONDS
+from entrepot.domain.registry import Registry
+
+ENV_PREFIX = "ENTREPOT_"
+MASTER_KEY_BYTES = 32
+DEFAULT_PORT = 5000
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _items(value: object, parse: Callable[[str], object]) -> object:
+    """Parse a list; the environment writes it with commas or blanks between the items."""
+    items = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        return items  # pydantic says what is wrong
+    return tuple(parse(item) if isinstance(item, str) else item for item in items)
+
+
+def _listeners(value: object) -> object:
+    return _items(value, Listener.parse)
+
+
+def _networks(value: object) -> object:
+    return _items(value, ipaddress.ip_network)
+
+
+def _absolute(value: object) -> object:
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) and str(value) else value
+
+
+def _data_home() -> Path:
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser().absolute() / "entrepot"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """What one server is told. Frozen; every value has been checked."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, arbitrary_types_allowed=True
+    )
+
+    config: AbsolutePath | None = Field(None, description="TOML file with settings by the names of this table.")
+    data_dir: AbsolutePath = Field(
+        default_factory=_data_home,
+        description="Directory of everything the server keeps: database, blobs, master key. Created if missing.",
+        json_schema_extra={"default_text": "~/.local/share/entrepot"},
+    )
+    listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(_listeners)] = Field(
+        (),
+        description="URLs to listen on, `http://ADDRESS:PORT` or `https://ADDRESS:PORT`; every one serves everything. "
+        "The flag may be repeated; the environment separates by commas.",
+        json_schema_extra={"default_text": "http://127.0.0.1:5000", "items": "URL"},
+    )
+    port: int | None = Field(
+        None, ge=0, le=65535, description="Short for `--listen http://127.0.0.1:PORT`; 0 picks a free port."
+    )
+    tls_certificate: AbsolutePath | None = Field(
+        None, description="PEM file with the certificate chain of the `https` listeners."
+    )
+    tls_key: AbsolutePath | None = Field(None, description="PEM file with the private key of the certificate.")
+    insecure: bool = Field(
+        default=False, description="Allow plain HTTP on addresses that other machines reach: passwords cross unsealed."
+    )
+    workers: int = Field(
+        default_factory=_cores,
+        ge=1,
+        le=256,
+        description="Processes that serve requests.",
+        json_schema_extra={"default_text": "number of cores"},
+    )
+    account_id: str = Field("123456789012", description="Account that the first start makes: 12 digits.")
+    region: str = Field("us-east-1", description="Region that the first start makes and clients are set up for.")
+    root_access_key_id: str | None = Field(
+        None,
+        pattern=r"\A[A-Z0-9_]{16,128}\z",
+        description="Access key id of the account's root user; when set, replaces the stored one at each start.",
+        json_schema_extra={"default_text": "a random one, made at the first start"},
+    )
+    root_secret_access_key: SecretStr | None = Field(
+        None,
+        min_length=8,
+        max_length=128,
+        description="Secret of `root_access_key_id`.",
+        json_schema_extra={"default_text": "a random one, made at the first start"},
+    )
+    aws_profile: str = Field(
+        "entrepot",
+        pattern=r"\A[A-Za-z0-9._-]*\z",
+        description="Profile that is written to the AWS config and credentials files (or where AWS_CONFIG_FILE and "
+        "AWS_SHARED_CREDENTIALS_FILE point); `none` writes nothing.",
+    )
+    registry_url: str | None = Field(
+        None,
+        description="Template of the URL under which clients reach a registry, with `{account}` and `{region}`; "
+        "decides repositoryUri, proxyEndpoint and download URLs.",
+        json_schema_extra={"default_text": "the first listener, or the ECR names after `entrepot connect`"},
+    )
+    database_url: str | None = Field(
+        None,
+        description="`postgresql://USER:PASSWORD@HOST/DATABASE`.",
+        json_schema_extra={"default_text": "SQLite in the data directory", "secret": True},
+    )
+    blob_dir: AbsolutePath | None = Field(
+        None,
+        description="Directory of the blobs, on a local disk.",
+        json_schema_extra={"default_text": "`blobs` in the data directory"},
+    )
+    free_space_reserve: ByteSize | None = Field(
+        None,
+        description="Free space below which uploads are refused, in bytes or as `256MiB`.",
+        json_schema_extra={"default_text": "the larger of 1 % of the disk and 256 MiB"},
+    )
+    storage_encryption: Literal["frames", "none"] = Field(
+        "frames",
+        description="How blobs are written from now on: `frames` seals them with AES-256-GCM, `none` does not. "
+        "Blobs already written stay readable.",
+    )
+    master_key: SecretStr | None = Field(
+        None,
+        description="Key of 32 bytes that seals every other key, as base64 or hex.",
+        json_schema_extra={"default_text": "the file `master.key` in the data directory, made at the first start"},
+    )
+    token_lifetime_seconds: int = Field(
+        TOKEN_LIFETIME_SECONDS, ge=60, le=TOKEN_LIFETIME_SECONDS, description="Life of docker login passwords."
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (),
+        description="Networks (CIDR) of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        json_schema_extra={"default_text": "none", "items": "CIDR"},
+    )
+    aws_defaults: bool = Field(default=False, description="Begin with AWS's defaults where entrepot's differ.")
+    header_timeout_seconds: float = Field(
+        20.0, gt=0, le=3600, description="Time for a request's line and headers to arrive."
+    )
+    stall_timeout_seconds: float = Field(
+        60.0, gt=0, le=3600, description="A body that makes no progress for this long ends its connection."
+    )
+    keepalive_timeout_seconds: float = Field(
+        75.0, gt=0, le=3600, description="An idle connection is closed after this long."
+    )
+    shutdown_grace_seconds: float = Field(
+        30.0, ge=0, le=3600, description="Time that requests under way get when the server is told to stop."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="Form of the log on standard error; `auto` is console on a terminal and json elsewhere."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, file."""
+        del dotenv_settings, file_secret_settings
+        path = init_settings().get("config") or env_settings().get("config")
+        sources = [init_settings, env_settings]
+        return (*sources, TomlConfigSettingsSource(settings_cls, path)) if path else tuple(sources)
+
+    @field_validator("account_id")
+    @classmethod
+    def _account_id(cls, value: str) -> str:
+        return _registry(value, "us-east-1").account_id
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        return _registry("123456789012", value).region
+
+    @field_validator("aws_profile")
+    @classmethod
+    def _aws_profile(cls, value: str) -> str:
+        return "" if value == "none" else value
+
+    @field_validator("registry_url")
+    @classmethod
+    def _registry_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        plain = value.replace("{account}", "1").replace("{region}", "r")
+        scheme, separator, host = plain.partition("://")
+        if scheme not in ("http", "https") or not separator or not host or set(host) & set("/{}?#@ "):
+            raise ValueError("must be http://HOST or https://HOST without a path; {account} and {region} are filled in")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+            raise ValueError("must begin with postgresql:// (without it SQLite in the data directory is used)")
+        return value
+
+    @field_validator("master_key")
+    @classmethod
+    def _master_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_master_key(value.get_secret_value())
+        return value
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Settings:
+        if self.listen and self.port is not None:
+            raise ValueError("`listen` and `port` are both set; the one is short for the other")
+        if (self.root_access_key_id is None) != (self.root_secret_access_key is None):
+            raise ValueError("`root_access_key_id` and `root_secret_access_key` must be set together")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("`tls_certificate` and `tls_key` must be set together")
+        for listener in self.listen:
+            self._check(listener)
+        return self
+
+    def _check(self, listener: Listener) -> None:
+        if listener.is_secure and self.tls_certificate is None:
+            raise ValueError(f"`listen`: {listener.url} needs `tls_certificate` and `tls_key`")
+        if not listener.is_secure and not listener.is_loopback and not self.insecure:
+            raise ValueError(
+                f"`listen`: {listener.url} is plain HTTP that other machines reach; passwords would cross the network "
+                "unsealed. Use https, or set `insecure` if something else protects it"
+            )
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """What is listened on, certificates included."""
+        if not self.listen:
+            return (Listener("http", "127.0.0.1", DEFAULT_PORT if self.port is None else self.port),)
+        if self.tls_certificate is None or self.tls_key is None:
+            return self.listen
+        certificate, key = self.tls_certificate, self.tls_key
+        return tuple(one.with_tls(certificate, key) if one.is_secure else one for one in self.listen)
+
+
+def parse_master_key(text: str) -> bytes:
+    """32 bytes from hex or base64.
+
+    Raises:
+        ValueError: neither, or another length.
+    """
+    for read in (bytes.fromhex, _from_base64):
+        try:
+            key = read(text.strip())
+        except (ValueError, binascii.Error):
+            continue
+        if len(key) == MASTER_KEY_BYTES:
+            return key
+    raise ValueError(f"must be {MASTER_KEY_BYTES} bytes, written as base64 or hex")
+
+
+def _from_base64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _registry(account_id: str, region: str) -> Registry:
+    try:
+        return Registry.parse(account_id, region)
+    except InvalidParameter as error:
+        raise ValueError(error.detail) from error
