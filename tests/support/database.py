@@ -15,8 +15,8 @@ from typing import Protocol
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from entrepot.store.metadata import schema
 from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.migrate import migrate_postgres, migrate_sqlite
 from entrepot.store.metadata.postgres import PostgresDatabase
 from entrepot.store.metadata.sqlite import SqliteDatabase
 from tests.support.postgres import PostgresServer
@@ -62,23 +62,17 @@ class PostgresAddress:
         return create_engine(self.url)
 
 
-def create_schema(engine: Engine) -> None:
-    """Make every table in an empty database."""
-    schema.metadata.create_all(engine)
-    engine.dispose()
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    create_schema(SqliteAddress(path).engine())
+    migrate_sqlite(path)
     return path
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> PostgresServer:
     """The server of this test run, shared by all its processes."""
-    return PostgresServer.of_this_run(prepare_template=lambda url: create_schema(create_engine(url)))
+    return PostgresServer.of_this_run(prepare_template=migrate_postgres)
 
 
 @pytest.fixture

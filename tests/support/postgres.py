@@ -57,7 +57,7 @@ class PostgresServer:
         self._account = _server_account()
 
     @classmethod
-    def of_this_run(cls, prepare_template: Callable[[str], None]) -> PostgresServer:
+    def of_this_run(cls, prepare_template: Callable[[str], object]) -> PostgresServer:
         """Start the server, or join it if another process of the run did."""
         server = cls(Path(os.environ[RUN_DIRECTORY]))
         with (server._directory / "lock").open("w") as lock:
@@ -74,10 +74,10 @@ class PostgresServer:
         return f"postgresql+psycopg://postgres@/{database}?host={self._directory}"
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """The URL of a new copy of the template, dropped afterwards."""
+    def fresh_database(self, template: str = TEMPLATE) -> Iterator[str]:
+        """The URL of a new copy of the migrated template (`template0`: an empty one), dropped afterwards."""
         name = f"test_{uuid.uuid4().hex}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield self.url(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -7,7 +7,8 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy import create_engine
+import psycopg
+from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -16,19 +17,25 @@ from entrepot.store.metadata.base import Query, T
 
 CONNECTIONS = 8
 ATTEMPTS = 6
-_CONFLICTS = frozenset({"40001", "40P01"})
+LOCK_SECONDS = 10
+"""How long a statement waits for a row that another transaction holds."""
+
+_CONFLICTS = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 _FULL = frozenset({"53100"})
+_BUSY = frozenset({"55P03", "57014", "25006"})  # lock not available, query cancelled, read-only while failing over
+_BUSY_CLASSES = ("08", "53", "57P")  # no connection, out of connections or memory, shutting down or starting
 
 
 class PostgresDatabase:
-    """Facts in a PostgreSQL database. `url` is `postgresql+psycopg://…`."""
+    """Facts in a migrated PostgreSQL database. `url` is `postgresql://…`."""
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: str, connections: int = CONNECTIONS, lock_seconds: float = LOCK_SECONDS) -> None:
         self._engine = create_engine(
-            url, pool_size=connections, max_overflow=0, pool_pre_ping=True, isolation_level="READ COMMITTED"
+            driver_url(url), pool_size=connections, max_overflow=0, pool_pre_ping=True, isolation_level="READ COMMITTED"
         )
+        event.listen(self._engine, "connect", lambda raw, _: _configure(raw, lock_seconds))
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="postgres")
 
@@ -65,15 +72,26 @@ class PostgresDatabase:
         raise AssertionError("unreachable")
 
 
+def driver_url(url: str) -> URL:
+    """The URL with the driver that we use: `postgresql://` and `postgres://` mean the same."""
+    return make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+
+
+def _configure(raw: psycopg.Connection, lock_seconds: float) -> None:
+    raw.execute("SELECT set_config('lock_timeout', %s, false)", (str(int(lock_seconds * 1000)),))
+    raw.commit()
+
+
 def _state(error: Exception) -> str:
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def _translate(error: Exception) -> Exception:
-    if _state(error) in _CONFLICTS or isinstance(error, PoolTimeout):
-        return Throttled()
-    if _state(error) in _FULL:
+    state = _state(error)
+    if state in _FULL:
         return StorageFull()
-    if isinstance(error, OperationalError) and not _state(error):
+    if state in _CONFLICTS | _BUSY or state.startswith(_BUSY_CLASSES) or isinstance(error, PoolTimeout):
+        return Throttled()
+    if isinstance(error, OperationalError) and not state:
         return Throttled()  # the server went away; the next request connects again
     return error

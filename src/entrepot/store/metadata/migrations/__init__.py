@@ -1,0 +1,1 @@
+"""Schema migrations: run by Alembic, see `store/metadata/migrate.py`."""
