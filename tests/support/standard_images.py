@@ -122,7 +122,7 @@ class Recipes:
     def _pip_packages(self) -> Layer:
         root = self.work / "pip"
         site = root / "usr/lib/python3/dist-packages"
-        options = ["--no-deps", "--no-compile", "--only-binary=:all:", "--target", site]
+        options = ["--no-deps", "--no-compile", "--only-binary=:all:", "--target", str(site)]
         _sh(sys.executable, "-m", "pip", "install", "-q", *options, *PIP)
         (root / "app.py").write_text(
             "from importlib.metadata import version\nprint('python-app', version('requests'), version('jinja2'))\n"

@@ -1,0 +1,38 @@
+"""The world of the end-to-end tests, made once a run, and the rule that one process runs them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.image_layout import ImageLayout
+from tests.support.standard_images import standard_images
+from tests.support.world import World, open_world
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They share daemons and a namespace: pytest-xdist must not spread them."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(scope="session")
+def images() -> ImageLayout:
+    """The standard images."""
+    if os.geteuid() != 0:
+        pytest.skip("building images and namespaces takes root")
+    return standard_images()
+
+
+@pytest.fixture(scope="session")
+def world(images: ImageLayout) -> Iterator[World]:
+    """The server under AWS's names, with docker and containerd; the standard images are in the repository `standard`,
+    the sandbox image in `pause`."""
+    with open_world() as opened:
+        yield opened

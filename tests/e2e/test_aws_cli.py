@@ -1,0 +1,59 @@
+"""The AWS CLI under the real names: create, log in, describe, list, delete."""
+
+from __future__ import annotations
+
+import base64
+
+from tests.support.image_layout import ImageLayout
+from tests.support.server import ACCOUNT, REGION
+from tests.support.world import HOST, World, aws_program
+
+
+def test_caller_identity(world: World) -> None:
+    printed = world.do(aws_program(), "sts", "get-caller-identity", "--output", "text")
+    assert printed.split() == [ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT]
+
+
+def test_a_repository_from_create_to_delete(world: World, images: ImageLayout) -> None:
+    address = world.create("cli/life")
+    assert address == f"{HOST}/cli/life"
+    (described,) = world.aws("describe-repositories", "--repository-names", "cli/life")["repositories"]
+    assert described["repositoryArn"] == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/cli/life"
+    world.login("skopeo", "login")
+    world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:busybox", f"docker://{address}:one")
+    world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:busybox", f"docker://{address}:two")
+    listed = world.aws("list-images", "--repository-name", "cli/life")["imageIds"]
+    digest = images.tags()["busybox"]["digest"]
+    assert sorted((each["imageDigest"], each["imageTag"]) for each in listed) == [(digest, "one"), (digest, "two")]
+
+    refused = world.run(aws_program(), "ecr", "delete-repository", "--repository-name", "cli/life")
+    assert refused.returncode != 0
+    assert "RepositoryNotEmptyException" in refused.stderr
+    gone = world.aws("batch-delete-image", "--repository-name", "cli/life", "--image-ids", f"imageDigest={digest}")
+    assert gone["failures"] == []
+    assert {each["imageDigest"] for each in gone["imageIds"]} == {digest}
+    world.aws("delete-repository", "--repository-name", "cli/life")
+    missing = world.run(aws_program(), "ecr", "describe-repositories", "--repository-names", "cli/life")
+    assert "RepositoryNotFoundException" in missing.stderr
+
+
+def test_the_token_names_the_registry(world: World) -> None:
+    (data,) = world.aws("get-authorization-token")["authorizationData"]
+    assert data["proxyEndpoint"] == f"https://{HOST}"
+    user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+    assert user == "AWS"
+    assert password
+
+
+def test_a_token_is_needed(world: World) -> None:
+    answer = world.do("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"https://{HOST}/v2/")
+    assert answer == "401"
+
+
+def test_pages_are_followed(world: World, images: ImageLayout) -> None:
+    address = world.create("cli/pages")
+    world.login("skopeo", "login")
+    for number in range(5):
+        world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:busybox", f"docker://{address}:{number}")
+    listed = world.aws("list-images", "--repository-name", "cli/pages", "--page-size", "2")["imageIds"]
+    assert [each["imageTag"] for each in listed] == ["0", "1", "2", "3", "4"]
