@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from tools.docs import error, setting
 from tools.docs import map as code_map
 from tools.docs.tree import DOCS
 
 PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": error.page,
     "map.md": code_map.page,
+    "settings.md": setting.page,
 }
 
 

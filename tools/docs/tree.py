@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "entrepot"
 DOCS = ROOT / "docs"
+
+Kind = TypeVar("Kind")
 
 
 def modules(folder: Path) -> list[Path]:
@@ -28,7 +31,7 @@ def module_job(path: Path) -> str | None:
     return docstring.splitlines()[0].strip()
 
 
-def subclasses(root: type) -> Iterator[type]:
+def subclasses(root: type[Kind]) -> Iterator[type[Kind]]:
     """Every class below one, depth first, in the order of definition."""
     for child in root.__subclasses__():
         yield child

@@ -1,0 +1,67 @@
+"""Which operations of a service model a server answers."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import ListShape, OperationModel, Shape, StructureShape
+
+from tools.compare.target import Target, digest, error_code
+
+_COMMON_ERRORS = {"ValidationException", "InvalidParameterException", "AccessDeniedException"}
+
+
+def answered_operations(target: Target) -> tuple[list[str], int]:
+    """The operations that answer as documented, and how many there are."""
+    model = target.ecr.meta.service_model
+    answered = [name for name in model.operation_names if _answers(target, model.operation_model(name))]
+    return answered, len(model.operation_names)
+
+
+def _answers(target: Target, operation: OperationModel) -> bool:
+    """Whether an operation answers a well-formed request with its output or with an error that it documents."""
+    documented = {shape.name for shape in operation.error_shapes} | _COMMON_ERRORS
+    try:
+        target.ecr._make_api_call(operation.name, _example(operation.input_shape))  # noqa: SLF001 -- by model name
+    except ClientError as error:
+        return error_code(error) in documented - {"ServerException"}
+    except BotoCoreError:
+        return False
+    return True
+
+
+_EXAMPLES = {
+    "repositoryName": "compare/none",
+    "repositoryNames": ["compare/none"],
+    "uploadId": str(uuid.UUID(int=0)),
+    "layerDigest": digest(b"none"),
+    "imageDigest": digest(b"none"),
+    "registryId": "123456789012",
+    "region": "us-west-2",
+    "resourceArn": "arn:aws:ecr:us-east-1:123456789012:repository/compare/none",
+    "principalArn": "arn:aws:iam::123456789012:role/none",
+    "ecrRepositoryPrefix": "none",
+    "prefix": "none",
+    "policyText": "{}",
+    "lifecyclePolicyText": json.dumps({"rules": []}).ljust(100),
+    "upstreamRegistryUrl": "public.ecr.aws",
+    "replicationBackfillId": str(uuid.UUID(int=0)),
+    "name": "BLOB_MOUNTING",
+    "value": "ENABLED",
+}
+
+
+def _example(shape: Shape | None, name: str = "") -> Any:
+    """The smallest value of a shape: required members only."""
+    if name in _EXAMPLES:
+        return _EXAMPLES[name]
+    if isinstance(shape, StructureShape):
+        return {member: _example(shape.members[member], member) for member in shape.required_members}
+    if isinstance(shape, ListShape):
+        return [_example(shape.member)]
+    if shape is None:
+        return {}
+    return {"string": (shape.enum or ["none"])[0], "blob": b"x", "boolean": True}.get(shape.type_name, 0)
