@@ -25,7 +25,9 @@ from tests.support.postgres import PostgresServer
 class DatabaseAddress(Protocol):
     """A migrated database that nobody has opened yet."""
 
-    dialect: str
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
 
     def open(self) -> Database:
         """Open it as a worker does. The caller closes what this returns."""

@@ -1,0 +1,169 @@
+"""Identities: accounts, and the access keys of their root users.
+
+Spec: IAM user guide, "AWS account root user"; the security design, "Identity".
+"""
+
+from __future__ import annotations
+
+import base64
+
+from sqlalchemy import Connection
+
+from entrepot.domain.identity import (
+    AccessKey,
+    AccessKeyTaken,
+    Account,
+    AccountAlreadyExists,
+    AccountNotFound,
+    check_access_key,
+    check_account_id,
+)
+from entrepot.domain.principal import root_of
+from entrepot.service.context import Context
+from entrepot.service.key import KeyService
+from entrepot.store.metadata import identity as rows
+from entrepot.store.metadata.base import Database
+
+SEAL_PURPOSE = "access-key"
+KEY_ID_PREFIX = "AKIA"
+KEY_ID_BYTES = 10
+"""Random bytes of a key id: 16 characters of A to Z and 2 to 7."""
+SECRET_BYTES = 30
+"""Random bytes of a secret: 40 characters of base64."""
+
+
+class IdentityService:
+    """Who can hold credentials. A change holds from the next request on, on every worker."""
+
+    def __init__(self, database: Database, context: Context, key: KeyService) -> None:
+        self._database = database
+        self._context = context
+        self._key = key
+
+    async def create_account(self, account_id: str, name: str) -> Account:
+        """Make an account with a root access key.
+
+        Raises:
+            InvalidParameter: not 12 digits.
+            AccountAlreadyExists: the id is taken.
+        """
+        check_account_id(account_id)
+
+        def change(connection: Connection) -> Account:
+            if not rows.insert_account(connection, account_id, name, self._context.now_micros()):
+                raise AccountAlreadyExists(account_id)
+            self._make_root_key(connection, account_id)
+            return _get_account(connection, account_id)
+
+        return await self._database.write(change)
+
+    async def ensure_account(self, account_id: str, name: str) -> Account:
+        """Get or make an account with a root access key; for each start, in any number of processes.
+
+        Raises:
+            InvalidParameter: not 12 digits.
+        """
+        check_account_id(account_id)
+
+        def change(connection: Connection) -> Account:
+            rows.insert_account(connection, account_id, name, self._context.now_micros())
+            rows.hold_account(connection, account_id)
+            if not rows.list_access_key_ids(connection, account_id, root_of(account_id).unique_id):
+                self._make_root_key(connection, account_id)
+            return _get_account(connection, account_id)
+
+        return await self._database.write(change)
+
+    async def list_accounts(self) -> list[Account]:
+        """All accounts by id."""
+        return await self._database.read(rows.list_accounts)
+
+    async def root_key(self, account_id: str) -> AccessKey:
+        """The root access key of an account, secret included.
+
+        Raises:
+            AccountNotFound: no such account.
+        """
+
+        def query(connection: Connection) -> AccessKey:
+            _get_account(connection, account_id)
+            *_, key_id = rows.list_access_key_ids(connection, account_id, root_of(account_id).unique_id)
+            return self._get_key(connection, key_id)
+
+        return await self._database.read(query)
+
+    async def rotate_root_key(self, account_id: str) -> AccessKey:
+        """Replace the root access key by a new random one; tokens made with the old one end at once.
+
+        Raises:
+            AccountNotFound: no such account.
+        """
+
+        def change(connection: Connection) -> AccessKey:
+            _hold_account(connection, account_id)
+            rows.delete_access_keys(connection, account_id, root_of(account_id).unique_id)
+            return self._make_root_key(connection, account_id)
+
+        return await self._database.write(change)
+
+    async def set_root_key(self, account_id: str, access_key_id: str, secret: str) -> AccessKey:
+        """Make this the only root access key, as settings say at each start; the same key again changes nothing.
+
+        Raises:
+            InvalidParameter: an id or secret that cannot be used.
+            AccountNotFound: no such account.
+            AccessKeyTaken: the id belongs to another account.
+        """
+        check_access_key(access_key_id, secret)
+
+        def change(connection: Connection) -> AccessKey:
+            _hold_account(connection, account_id)
+            present = rows.list_access_key_ids(connection, account_id, root_of(account_id).unique_id)
+            if present == [access_key_id]:
+                key = self._get_key(connection, access_key_id)
+                if key.secret == secret and key.is_active:
+                    return key
+            rows.delete_access_keys(connection, account_id, root_of(account_id).unique_id)
+            return self._insert_root_key(connection, account_id, access_key_id, secret)
+
+        return await self._database.write(change)
+
+    async def find_access_key(self, access_key_id: str) -> AccessKey | None:
+        """A key by id, active or not, with its secret and the access epoch of its account: one read."""
+        row = await self._database.lookup(lambda connection: rows.find_access_key(connection, access_key_id))
+        return None if row is None else self._to_key(row)
+
+    def _make_root_key(self, connection: Connection, account_id: str) -> AccessKey:
+        key_id = KEY_ID_PREFIX + base64.b32encode(self._context.random_bytes(KEY_ID_BYTES)).decode()
+        secret = base64.b64encode(self._context.random_bytes(SECRET_BYTES)).decode()
+        return self._insert_root_key(connection, account_id, key_id, secret)
+
+    def _insert_root_key(self, connection: Connection, account_id: str, key_id: str, secret: str) -> AccessKey:
+        sealed = self._key.seal(SEAL_PURPOSE, secret.encode(), key_id)
+        row = rows.AccessKeyRow(key_id, account_id, root_of(account_id).unique_id, sealed, True, 0)
+        if not rows.insert_access_key(connection, row, self._context.now_micros()):
+            raise AccessKeyTaken(key_id)
+        rows.raise_access_epoch(connection, account_id)
+        return self._get_key(connection, key_id)
+
+    def _get_key(self, connection: Connection, key_id: str) -> AccessKey:
+        row = rows.find_access_key(connection, key_id)
+        if row is None:
+            raise AssertionError(key_id)  # listed or inserted in this transaction
+        return self._to_key(row)
+
+    def _to_key(self, row: rows.AccessKeyRow) -> AccessKey:
+        secret = self._key.unseal(SEAL_PURPOSE, row.sealed_secret, row.id).decode()
+        return AccessKey(row.id, root_of(row.account_id), secret, row.is_active, row.access_epoch)
+
+
+def _get_account(connection: Connection, account_id: str) -> Account:
+    found = rows.find_account(connection, account_id)
+    if found is None:
+        raise AccountNotFound(account_id)
+    return found
+
+
+def _hold_account(connection: Connection, account_id: str) -> None:
+    if not rows.hold_account(connection, account_id):
+        raise AccountNotFound(account_id)

@@ -1,0 +1,137 @@
+"""Registry tokens: issue, verify, find whose they are, forget.
+
+A token stands for its principal, not for frozen rights: every request is decided by what holds then. A worker
+remembers who a token stands for at one access epoch of the account; each request's own read brings the epoch of
+now, and another one sends it back to the rows.
+
+Spec: ECR API, GetAuthorizationToken; ECR user guide, "Private registry authentication".
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import OrderedDict
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from entrepot.domain.error import TokenExpired, TokenInvalid
+from entrepot.domain.limit import TOKEN_LIFETIME_SECONDS
+from entrepot.domain.principal import Caller, root_of
+from entrepot.domain.registry import Registry, partition_of
+from entrepot.domain.registry_token import (
+    IssuedToken,
+    TokenSession,
+    TokenText,
+    VerifiedToken,
+    has_valid_mac,
+    read_token_text,
+)
+from entrepot.service.context import Context
+from entrepot.service.key import KeyService
+from entrepot.store.metadata import registry_token as rows
+from entrepot.store.metadata.base import Database, from_micros
+
+PURPOSE = "registry-token"
+ID_BYTES = 16
+SESSIONS_MAX = 10_000
+"""Sessions that a worker remembers; about 1 KiB each."""
+PURGE_BATCH = 1_000
+"""Expired rows that go in one transaction."""
+
+
+class RegistryTokenService:
+    """Tokens of one process; those of others verify here too."""
+
+    def __init__(
+        self,
+        database: Database,
+        context: Context,
+        key: KeyService,
+        lifetime_seconds: int = TOKEN_LIFETIME_SECONDS,
+        sessions_max: int = SESSIONS_MAX,
+    ) -> None:
+        self._database = database
+        self._context = context
+        self._key = key
+        self._lifetime = timedelta(seconds=lifetime_seconds)
+        self._sessions_max = sessions_max
+        self._sessions: OrderedDict[str, TokenSession] = OrderedDict()
+
+    async def issue(self, caller: Caller, registry: Registry) -> IssuedToken:
+        """A new token for `registry`, which need not exist; kept when this returns."""
+        issued_at = self._context.now_micros()
+        expires_at = issued_at + self._lifetime // timedelta(microseconds=1)
+        key = self._key.signing_key(PURPOSE)
+        token_id = base64.urlsafe_b64encode(self._context.random_bytes(ID_BYTES)).rstrip(b"=").decode()
+        holder = rows.LiveToken(caller.account_id, caller.principal.unique_id, caller.access_key_id, 0)
+        await self._database.write(
+            lambda connection: rows.insert_registry_token(connection, token_id, holder, issued_at, expires_at)
+        )
+        password = TokenText(key.id, token_id, registry, issued_at, expires_at).sign(key.secret)
+        return IssuedToken(password, from_micros(expires_at))
+
+    def verify(self, password: str) -> VerifiedToken:
+        """Check form, signature and expiry, without the database.
+
+        Raises:
+            TokenInvalid: not one of ours.
+            TokenExpired: it was.
+        """
+        text = read_token_text(password)
+        key = self._key.verification_key(PURPOSE, text.key_id)
+        if key is None or not has_valid_mac(password, key.secret):
+            raise TokenInvalid
+        if text.expires_at <= self._context.now_micros():
+            raise TokenExpired
+        return VerifiedToken(text.id, text.registry, from_micros(text.issued_at), from_micros(text.expires_at))
+
+    async def session(self, token: VerifiedToken) -> TokenSession:
+        """Who the token stands for, perhaps as of an earlier epoch: `confirm` it against the request's own read.
+
+        Raises:
+            TokenExpired: it was revoked: its key is gone or inactive.
+        """
+        remembered = self._sessions.get(token.id)
+        if remembered is None:
+            return await self._load(token)
+        self._sessions.move_to_end(token.id)
+        return remembered
+
+    async def confirm(self, token: VerifiedToken, session: TokenSession, caller_epoch: int | None) -> Caller:
+        """The caller, after a look at the rows if the access epoch of their account has moved since.
+
+        Raises:
+            TokenExpired: it was revoked in the meantime.
+        """
+        if session.epoch == caller_epoch:
+            return session.caller
+        return (await self._load(token)).caller
+
+    async def purge_expired(self) -> int:
+        """Delete the rows of expired tokens, a batch in each transaction; how many went."""
+        purged = 0
+        while True:
+            count = await self._database.write(self._purge_batch)
+            purged += count
+            if count < PURGE_BATCH:
+                return purged
+
+    def _purge_batch(self, connection: Connection) -> int:
+        return rows.delete_expired_tokens(connection, self._context.now_micros(), PURGE_BATCH)
+
+    async def _load(self, token: VerifiedToken) -> TokenSession:
+        row = await self._database.lookup(lambda connection: rows.find_live_token(connection, token.id))
+        if row is None:
+            self._sessions.pop(token.id, None)
+            raise TokenExpired
+        principal = root_of(row.account_id, partition_of(token.registry.region))
+        session = TokenSession(Caller(principal, row.access_key_id), row.access_epoch)
+        self._remember(token.id, session)
+        return session
+
+    def _remember(self, token_id: str, session: TokenSession) -> None:
+        self._sessions[token_id] = session
+        self._sessions.move_to_end(token_id)
+        while len(self._sessions) > self._sessions_max:
+            self._sessions.popitem(last=False)

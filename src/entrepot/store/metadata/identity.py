@@ -1,0 +1,110 @@
+"""Accounts and access keys. Whatever changes them raises the account's access epoch in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
+
+from entrepot.domain.identity import Account
+from entrepot.store.metadata.base import from_micros, insert
+from entrepot.store.metadata.schema import access_key, account
+
+_FIND_KEY = (
+    select(
+        access_key.c.id,
+        access_key.c.account_id,
+        access_key.c.unique_id,
+        access_key.c.sealed_secret,
+        access_key.c.is_active,
+        account.c.access_epoch,
+    )
+    .join(account, account.c.id == access_key.c.account_id)
+    .where(access_key.c.id == bindparam("key_id"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeyRow:
+    """An access key at rest, with the epoch of its account."""
+
+    id: str
+    account_id: str
+    unique_id: str
+    sealed_secret: bytes
+    is_active: bool
+    access_epoch: int
+
+
+def insert_account(connection: Connection, account_id: str, name: str, now_micros: int) -> bool:
+    """Add an account; whether it is new. One that exists keeps its name."""
+    statement = insert(connection, account).values(id=account_id, name=name, access_epoch=1, created_at=now_micros)
+    made = connection.scalar(statement.on_conflict_do_nothing().returning(account.c.id))
+    return made is not None
+
+
+def list_accounts(connection: Connection) -> list[Account]:
+    """All accounts by id."""
+    return [_to_account(row) for row in connection.execute(select(account).order_by(account.c.id))]
+
+
+def find_account(connection: Connection, account_id: str) -> Account | None:
+    """One account."""
+    row = connection.execute(select(account).where(account.c.id == account_id)).one_or_none()
+    return None if row is None else _to_account(row)
+
+
+def hold_account(connection: Connection, account_id: str) -> bool:
+    """Lock an account against other changes of its keys (FOR NO KEY UPDATE); whether it exists."""
+    held = select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True)
+    return connection.scalar(held) is not None
+
+
+def raise_access_epoch(connection: Connection, account_id: str) -> None:
+    """Void what any worker has cached about the account's access."""
+    connection.execute(
+        update(account).where(account.c.id == account_id).values(access_epoch=account.c.access_epoch + 1)
+    )
+
+
+def find_access_key(connection: Connection, key_id: str) -> AccessKeyRow | None:
+    """An access key by id, active or not."""
+    row = connection.execute(_FIND_KEY, {"key_id": key_id}).one_or_none()
+    return None if row is None else AccessKeyRow(*row)
+
+
+def list_access_key_ids(connection: Connection, account_id: str, unique_id: str) -> Sequence[str]:
+    """The keys of a principal, oldest first."""
+    columns = access_key.c
+    return connection.scalars(
+        select(columns.id)
+        .where(columns.account_id == account_id, columns.unique_id == unique_id)
+        .order_by(columns.created_at, columns.id)
+    ).all()
+
+
+def insert_access_key(connection: Connection, row: AccessKeyRow, now_micros: int) -> bool:
+    """Add an access key (its epoch is not looked at); False when the id is taken."""
+    statement = insert(connection, access_key).values(
+        id=row.id,
+        account_id=row.account_id,
+        unique_id=row.unique_id,
+        sealed_secret=row.sealed_secret,
+        is_active=row.is_active,
+        created_at=now_micros,
+    )
+    made = connection.scalar(statement.on_conflict_do_nothing().returning(access_key.c.id))
+    return made is not None
+
+
+def delete_access_keys(connection: Connection, account_id: str, unique_id: str) -> None:
+    """Delete all keys of a principal."""
+    connection.execute(
+        delete(access_key).where(access_key.c.account_id == account_id, access_key.c.unique_id == unique_id)
+    )
+
+
+def _to_account(row: Row[*tuple[Any, ...]]) -> Account:
+    return Account(row.id, row.name, row.access_epoch, from_micros(row.created_at))

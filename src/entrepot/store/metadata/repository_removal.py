@@ -1,0 +1,44 @@
+"""Removal of a repository with everything that hangs on it, in the order that foreign keys allow."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, case, delete, insert, literal, select
+
+from entrepot.store.metadata.schema import (
+    doomed_object,
+    manifest,
+    manifest_reference,
+    repository,
+    repository_blob,
+    resource_tag,
+    tag,
+    upload,
+    upload_segment,
+)
+
+OWNED_TABLES = (tag, manifest_reference, manifest, repository_blob, resource_tag, upload)
+"""Tables with a `repository_id`, each before those that it refers to. References of indexes go with all others."""
+
+
+def delete_repository(connection: Connection, repository_id: int, now_micros: int) -> None:
+    """Delete a repository that the caller holds for deletion.
+
+    Bytes of uploads under way are doomed, each after its writer's lease. Blobs lose their links; the collector
+    finds those without any.
+    """
+    _doom_uploads(connection, repository_id, now_micros)
+    uploads = select(upload.c.id).where(upload.c.repository_id == repository_id)
+    connection.execute(delete(upload_segment).where(upload_segment.c.upload_id.in_(uploads.scalar_subquery())))
+    for table in OWNED_TABLES:
+        connection.execute(delete(table).where(table.c.repository_id == repository_id))
+    connection.execute(delete(repository).where(repository.c.id == repository_id))
+
+
+def _doom_uploads(connection: Connection, repository_id: int, now_micros: int) -> None:
+    not_before = case((upload.c.lease_expires_at > now_micros, upload.c.lease_expires_at), else_=literal(now_micros))
+    doomed = select(upload.c.storage_key, upload.c.store, not_before).where(upload.c.repository_id == repository_id)
+    connection.execute(
+        insert(doomed_object).from_select(
+            [doomed_object.c.storage_key, doomed_object.c.store, doomed_object.c.not_before], doomed
+        )
+    )
