@@ -30,6 +30,8 @@ class HttpRequest:
     peer: Peer
     read_body: Callable[[int], Awaitable[bytes]]
     """Read the whole body; raises BodyTooLarge beyond that many bytes."""
+    request_id: str = ""
+    """A random UUID that also stands in the access log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,115 @@
+"""What every request passes through: its id, its peer, the error border, the end of the connection, the access log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiohttp.web import BaseRequest, Response, Server, StreamResponse
+
+from entrepot.transport.body import BodyBroken, abort
+from entrepot.transport.exchange import Exchange
+from entrepot.transport.peer import Network, PeerReader
+from entrepot.transport.watchdog import Watchdog
+
+log = structlog.get_logger(__name__)
+
+Plane = Callable[[Exchange], Awaitable[StreamResponse]]
+Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
+
+HEADER_BYTES_MAX = 64 * 1024
+"""Longest request line and longest header field."""
+
+IDLE_SECONDS = 75.0
+"""A connection without a complete request for this long is closed; so are slow headers."""
+
+LINGER_SECONDS = 2.0
+"""How long an unread body is drained before its connection closes."""
+
+READ_BUFFER_BYTES = 256 * 1024
+"""Half of what one request body may hold in memory before its socket is no longer read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One line of the access log; never holds a query, which may be signed."""
+
+    request_id: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    """Until the answer was ready, for streams until its last byte was handed over."""
+    address: str
+    listener: str
+
+
+OnAccess = Callable[[Access], None]
+
+
+class Middleware:
+    """Wraps the router for the listeners of one worker."""
+
+    def __init__(
+        self,
+        plane: Plane,
+        *,
+        trusted_proxies: Sequence[Network] = (),
+        watchdog: Watchdog | None = None,
+        on_access: OnAccess | None = None,
+    ) -> None:
+        self._plane = plane
+        self._trusted_proxies = trusted_proxies
+        self._watchdog = watchdog or Watchdog()
+        self._on_access = on_access
+
+    def handler(self, listener: str) -> Handler:
+        """What an `aiohttp.web.Server` calls for the requests of `listener`, a URL with scheme."""
+        peers = PeerReader(listener, self._trusted_proxies)
+        serve, note = self._serve, self._on_access
+        if note is None:
+            return lambda request: serve(Exchange(request, peers, self._watchdog))
+
+        async def noted(request: BaseRequest) -> StreamResponse:
+            exchange = Exchange(request, peers, self._watchdog)
+            started = asyncio.get_running_loop().time()
+            response = await serve(exchange)
+            note(_access(exchange, response, asyncio.get_running_loop().time() - started))
+            return response
+
+        return noted
+
+    async def _serve(self, exchange: Exchange) -> StreamResponse:
+        try:
+            response = await self._plane(exchange)
+        except (BodyBroken, ConnectionError):
+            abort(exchange.request)
+            response = Response(status=400)
+        except Exception:
+            log.exception("request.failed", request_id=exchange.id, method=exchange.method, path=exchange.path)
+            response = Response(status=500, text="Internal Server Error\n")
+        if exchange.body.must_close():
+            response.force_close()
+        return response
+
+
+def _access(exchange: Exchange, response: StreamResponse, seconds: float) -> Access:
+    peer = exchange.peer
+    return Access(exchange.id, exchange.method, exchange.path, response.status, seconds, peer.address, peer.listener)
+
+
+def build_server(handler: Handler) -> Server:
+    """The protocol factory of one listener: limits on headers, idleness and memory are set here and nowhere else."""
+    options: dict[str, Any] = {
+        "access_log": None,
+        "auto_decompress": False,  # a body is what was sent: digests are of those bytes
+        "keepalive_timeout": IDLE_SECONDS,
+        "lingering_time": LINGER_SECONDS,
+        "max_field_size": HEADER_BYTES_MAX,
+        "max_line_size": HEADER_BYTES_MAX,
+        "read_bufsize": READ_BUFFER_BYTES,
+    }
+    return Server(handler, **options)

@@ -1,0 +1,83 @@
+"""The router: a raw path and a few headers decide which plane a request is for.
+
+Nothing is decoded before that, and a path that could be read in two ways is refused: dot segments, empty segments,
+encoded slashes, control characters.
+
+Spec: design, "Every protocol on every listener"; security rules, "Input".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp.web import Response, StreamResponse
+
+from entrepot.transport.exchange import Exchange
+from entrepot.transport.message import HttpRequest, HttpResponse
+from entrepot.transport.middleware import Plane
+
+AwsPlane = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Probe = Callable[[], Awaitable[HttpResponse]]
+
+_AMBIGUOUS = re.compile(
+    r"[^\x21-\x7e]|[\\#]|//|%(?:2[fF]|5[cC]|[01][0-9a-fA-F]|7[fF]|(?![0-9a-fA-F]{2}))|/(?:\.|%2[eE]){1,2}(?:/|$)"
+)
+_SIGNED_QUERY = re.compile(r"(?:^|&)(?:X-Amz-Algorithm|Action)=")
+_SIGNATURE = "AWS4-"
+_FORM = "application/x-www-form-urlencoded"
+
+
+class Router:
+    """Tells planes apart; a request that belongs to none is a plain 404."""
+
+    def __init__(
+        self, *, oci: Plane, downloads: Plane, aws: AwsPlane, probes: Mapping[str, Probe] | None = None
+    ) -> None:
+        self._oci = oci
+        self._downloads = downloads
+        self._aws = aws
+        self._probes = dict(probes or {})
+
+    async def __call__(self, exchange: Exchange) -> StreamResponse:
+        """Answer one request."""
+        path = exchange.path
+        if not path.startswith("/") or _AMBIGUOUS.search(path):
+            return Response(status=400, text="Bad Request: the path is ambiguous\n")
+        return await self._choose(exchange)(exchange)
+
+    def _choose(self, exchange: Exchange) -> Plane:
+        path = exchange.path
+        if path.startswith("/layers/"):
+            return self._downloads
+        if exchange.headers.get("Authorization", "").startswith(_SIGNATURE):
+            return self._answer_aws  # also under /v2/, where other AWS services live
+        if path.startswith("/v2/") or path == "/v2":
+            return self._oci
+        if path in self._probes:
+            return self._answer_probe
+        return self._answer_aws if is_aws(exchange) else _not_found
+
+    async def _answer_probe(self, exchange: Exchange) -> StreamResponse:
+        return _response(await self._probes[exchange.path]())
+
+    async def _answer_aws(self, exchange: Exchange) -> StreamResponse:
+        return _response(await self._aws(exchange.message()))
+
+
+def is_aws(exchange: Exchange) -> bool:
+    """Whether an unsigned or presigned request speaks an AWS protocol."""
+    if "X-Amz-Target" in exchange.headers:
+        return True
+    if exchange.query and _SIGNED_QUERY.search(exchange.query):
+        return True
+    is_form = exchange.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _FORM
+    return exchange.path == "/" and exchange.method == "POST" and is_form
+
+
+def _response(answer: HttpResponse) -> Response:
+    return Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+async def _not_found(_: Exchange) -> StreamResponse:
+    return Response(status=404, text="Not Found\n")
