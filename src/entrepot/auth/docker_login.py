@@ -1,0 +1,85 @@
+"""Docker logins: the Authorization header of a `/v2/` request becomes a verified token and the registry it is for.
+
+The user name is always `AWS`, the password is what GetAuthorizationToken issued. Nothing here reads a row, so an
+unauthenticated request costs one hash at most.
+
+Spec: ECR user guide, "Private registry authentication"; RFC 7617; design, "Every protocol on every listener".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from entrepot.domain.endpoint import EndpointKind, parse_endpoint
+from entrepot.domain.error import MissingAuthentication, TokenInvalid
+from entrepot.domain.registry import Registry
+
+if TYPE_CHECKING:
+    from entrepot.service.registry_token import VerifiedToken
+
+USER = "AWS"
+SERVICE = "ecr.amazonaws.com"
+AUTHORIZATION_LENGTH_MAX = 8192
+"""Characters; a token has under 2,000."""
+
+_HOST = re.compile(r"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
+
+
+class PasswordVerifier(Protocol):
+    """What a login needs of `service.registry_token`."""
+
+    def verify(self, password: str) -> VerifiedToken:
+        """Check a password.
+
+        Raises:
+            TokenInvalid, TokenExpired.
+        """
+
+
+def read_login(authorization: str | None, verifier: PasswordVerifier) -> VerifiedToken:
+    """Verify `Basic base64(AWS:password)`.
+
+    Raises:
+        MissingAuthentication: no header.
+        TokenInvalid: another scheme or user, or not one of our tokens.
+        TokenExpired: it was one of ours.
+    """
+    if not authorization:
+        raise MissingAuthentication
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic" or len(encoded) > AUTHORIZATION_LENGTH_MAX:
+        raise TokenInvalid
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
+    except (binascii.Error, ValueError) as error:
+        raise TokenInvalid from error
+    if user != USER or not colon:
+        raise TokenInvalid
+    return verifier.verify(password)
+
+
+def registry_for(host: str, token: VerifiedToken) -> Registry:
+    """The registry that a request means: its host's when that is AWS-shaped, else the token's.
+
+    Raises:
+        TokenInvalid: the host is in another region than the token, or not a private registry.
+    """
+    endpoint = parse_endpoint(host)
+    if endpoint is None:
+        return token.registry
+    if (
+        endpoint.kind is not EndpointKind.REGISTRY
+        or not endpoint.account_id
+        or endpoint.region != token.registry.region
+    ):
+        raise TokenInvalid
+    return Registry(endpoint.account_id, endpoint.region)
+
+
+def challenge(host: str, is_secure: bool) -> str:
+    """The WWW-Authenticate header of a 401; the Host header is only repeated when it is one."""
+    shown = host if _HOST.fullmatch(host) else "localhost"
+    return f'Basic realm="{"https" if is_secure else "http"}://{shown}/",service="{SERVICE}"'

@@ -1,0 +1,116 @@
+"""Access to the data plane: who calls, for which registry, and whether they may.
+
+The order is the same for every request: token, session, parsed names, one read, epoch, permission, and only then
+anything that the read found. A caller without permission gets one answer, whether the repository exists or not.
+
+Spec: ECR user guide, "Private registry authentication" and "IAM permissions for pushing an image"; security rules,
+"Decisions".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from entrepot.auth.authorize import RequestFacts
+from entrepot.auth.docker_login import challenge, read_login, registry_for
+from entrepot.domain.error import InvalidParameter
+from entrepot.domain.principal import Caller
+from entrepot.domain.registry import Registry
+from entrepot.transport.exchange import Exchange
+
+if TYPE_CHECKING:
+    from entrepot.auth.authorize import Authorizer
+    from entrepot.service.registry_token import RegistryTokenService, TokenSession, VerifiedToken
+
+QUERY_FIELDS_MAX = 200
+"""More fields than any request of ours has; bounds tags given with one manifest too."""
+
+
+class Call:
+    """An authenticated request for a registry."""
+
+    __slots__ = ("_query", "exchange", "registry", "session", "token")
+
+    def __init__(self, exchange: Exchange, token: VerifiedToken, session: TokenSession, registry: Registry) -> None:
+        self.exchange = exchange
+        self.token = token
+        self.session = session
+        self.registry = registry
+        self._query: dict[str, list[str]] | None = None
+
+    @property
+    def account_id(self) -> str:
+        """The account of the caller, not of the registry."""
+        return self.session.caller.account_id
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query's fields; unknown ones are nobody's business.
+
+        Raises:
+            InvalidParameter: too many fields.
+        """
+        if self._query is None:
+            raw = self.exchange.query
+            try:
+                self._query = parse_qs(raw, True, max_num_fields=QUERY_FIELDS_MAX) if raw else {}
+            except ValueError as error:
+                raise InvalidParameter("query", "has too many fields") from error
+        return self._query
+
+    def one(self, field: str) -> str | None:
+        """The first value of a query field."""
+        values = self.query.get(field)
+        return values[0] if values else None
+
+
+class Access:
+    """Turns exchanges into calls and asks the authorizer."""
+
+    def __init__(self, tokens: RegistryTokenService, authorizer: Authorizer) -> None:
+        self._tokens = tokens
+        self._authorizer = authorizer
+
+    async def open(self, exchange: Exchange) -> Call:
+        """Authenticate; nothing of the body is read.
+
+        Raises:
+            Unauthenticated: the answer carries the challenge.
+        """
+        token = read_login(exchange.headers.get("Authorization"), self._tokens)
+        registry = registry_for(exchange.host, token)
+        return Call(exchange, token, await self._tokens.session(token), registry)
+
+    async def confirm(self, call: Call, epoch: int | None) -> Caller:
+        """The caller, as of `epoch` of their account.
+
+        Raises:
+            TokenExpired: the token has been revoked since it was last looked at.
+        """
+        return await self._tokens.confirm(call.token, call.session, epoch)
+
+    async def permit(self, call: Call, epoch: int | None, action: str, *names: str) -> None:
+        """Let the caller do `action` to every repository of `names`, as of `epoch` of their account.
+
+        Raises:
+            TokenExpired: the token has been revoked since it was last looked at.
+            AccessDenied.
+        """
+        caller = await self.confirm(call, epoch)
+        exchange, registry = call.exchange, call.registry
+        peer, headers = exchange.peer, exchange.headers
+        facts = RequestFacts(
+            peer.address,
+            peer.is_secure,
+            peer.listener,
+            registry.region,
+            headers.get("User-Agent"),
+            headers.get("Referer"),
+        )
+        await self._authorizer.check(caller, action, [registry.repository_arn(name) for name in names], facts)
+
+
+def challenge_of(exchange: Exchange) -> str:
+    """The WWW-Authenticate header that fits this request's listener and host."""
+    return challenge(exchange.host, exchange.peer.is_secure)

@@ -1,0 +1,61 @@
+"""Downloads: the layers that GetDownloadUrlForLayer gives URLs for; the signature stands for the caller.
+
+Spec: ECR API, GetDownloadUrlForLayer; security rules, "Output": Authorization is ignored, GET and HEAD, ranges, and
+repository and link are looked up again at each use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp.web import StreamResponse
+
+from entrepot.domain.error import BlobNotFound, RegistryError, TokenExpired, Unauthenticated
+from entrepot.transport.body import BodyBroken
+from entrepot.transport.exchange import Exchange
+from entrepot.transport.oci import answer, error
+from entrepot.transport.oci.blob import send_blob
+
+if TYPE_CHECKING:
+    from entrepot.service.blob import BlobService
+    from entrepot.service.context import Context
+
+log = structlog.get_logger(__name__)
+
+METHODS = ("GET", "HEAD")
+FORBIDDEN = 403
+
+
+class Downloads:
+    """GET and HEAD of `/layers/…`."""
+
+    def __init__(self, blobs: BlobService, context: Context) -> None:
+        self._blobs = blobs
+        self._context = context
+
+    async def __call__(self, exchange: Exchange) -> StreamResponse:
+        """Answer one request; never raises but for a broken connection."""
+        try:
+            return await self._answer(exchange)
+        except (BodyBroken, ConnectionError):
+            raise
+        except Unauthenticated as refused:
+            words = "The URL has expired" if isinstance(refused, TokenExpired) else "The URL is not valid"
+            return answer.from_message(error.body(FORBIDDEN, [{"code": "DENIED", "message": words}]))
+        except RegistryError as refused:
+            return answer.from_message(error.answer(refused))
+        except error.MethodNotAllowed as refused:
+            return answer.from_message(error.not_allowed(refused))
+        except Exception:
+            log.exception("download.failed", request_id=exchange.id, path=exchange.path)
+            return answer.from_message(error.unexpected(exchange.id))
+
+    async def _answer(self, exchange: Exchange) -> StreamResponse:
+        if exchange.method not in METHODS:
+            raise error.MethodNotAllowed(METHODS)
+        registry, repository, digest = self._blobs.verify_download(exchange.path, exchange.query, self._context.now())
+        view = await self._blobs.view(registry.account_id, registry, repository, digest)
+        if view.blob is None:
+            raise BlobNotFound(repository, digest)
+        return await send_blob(exchange, self._blobs, view.blob)

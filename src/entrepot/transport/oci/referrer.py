@@ -1,0 +1,94 @@
+"""Referrers on `/v2/`: the manifests whose subject is another.
+
+Spec: OCI Distribution 1.1, "Listing Referrers".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.web import StreamResponse
+
+from entrepot.domain.digest import Digest
+from entrepot.domain.error import InvalidParameter, RepositoryNotFound
+from entrepot.domain.image import ImageStatus, Referrer
+from entrepot.domain.media_type import OCI_INDEX
+from entrepot.domain.page import Key, PageRequest
+from entrepot.domain.repository import parse_repository_name
+from entrepot.transport.oci import answer, paging
+
+if TYPE_CHECKING:
+    from entrepot.service.referrer import ReferrerService
+    from entrepot.service.repository import RepositoryService
+    from entrepot.transport.oci.access import Access, Call
+
+LIST = "ecr:BatchGetImage"
+
+
+class ReferrerHandlers:
+    """GET of `/v2/<name>/referrers/<digest>`."""
+
+    def __init__(self, access: Access, referrers: ReferrerService, repositories: RepositoryService) -> None:
+        self._access = access
+        self._referrers = referrers
+        self._repositories = repositories
+
+    async def list(self, call: Call, name: str, reference: str) -> StreamResponse:
+        """An index of the referrers, empty when there are none, whether the subject exists or not."""
+        repository, subject = parse_repository_name(name), Digest.parse(reference)
+        kinds = [kind for kind in call.query.get("artifactType", ()) if kind]
+        size, after = paging.page_size(call), _read_key(call.one("next"))
+        view = await self._repositories.view(call.account_id, call.registry, repository)
+        await self._access.permit(call, view.caller_epoch, LIST, repository)
+        if view.repository is None:
+            raise RepositoryNotFound(call.registry, repository)
+        page = await self._referrers.list(
+            call.registry, repository, subject, kinds or None, ImageStatus.ACTIVE, PageRequest(max(1, size), after)
+        )
+        headers = {"OCI-Filters-Applied": "artifactType"} if kinds else {}
+        if page.next_key:
+            fields = {
+                "n": str(size),
+                **({"artifactType": kinds[0]} if kinds else {}),
+                "next": _write_key(page.next_key),
+            }
+            headers |= answer.next_link(call.exchange.path, fields)
+        index = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [_descriptor(referrer) for referrer in page.items],
+        }
+        return answer.document(index, headers, OCI_INDEX)
+
+
+def _descriptor(referrer: Referrer) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "mediaType": referrer.media_type,
+        "digest": str(referrer.digest),
+        "size": referrer.size_bytes,
+    }
+    if referrer.artifact_type:
+        described["artifactType"] = referrer.artifact_type
+    if referrer.annotations:
+        described["annotations"] = referrer.annotations
+    return described
+
+
+def _write_key(key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _read_key(text: str | None) -> Key | None:
+    """The key of a Link that we made; anyone may make one up, it only says where to go on."""
+    if not text:
+        return None
+    try:
+        key = json.loads(base64.urlsafe_b64decode(text))
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise InvalidParameter("next", "is not from a Link of ours") from error
+    if not isinstance(key, list) or not all(isinstance(part, int) and 0 <= part < 2**63 for part in key):
+        raise InvalidParameter("next", "is not from a Link of ours")
+    return tuple(key)
