@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(probe: Callable[[], T], *, seconds: float = 20, what: str = "the condition") -> T:
+def wait_until(probe: Callable[[], T | None], *, seconds: float = 20, what: str = "the condition") -> T:
     """The first true value of `probe`, asked every 20 ms.
 
     Raises:
