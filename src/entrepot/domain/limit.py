@@ -72,3 +72,15 @@ UPLOAD_LIFETIME_SECONDS = 24 * 3600
 
 BLOB_PROMISE_SECONDS = 3600
 """A blob that was answered to exist is kept for at least this long, referenced or not."""
+
+BATCH_GET_BYTES_MAX = 64 * MIB
+"""Manifest bytes in one answer of BatchGetImage; bounds its memory."""
+
+REFERRERS_PAGE_BYTES_MAX = 4 * MIB
+"""Manifest bytes read for one page of referrers. Spec: OCI Distribution 1.1 wants such lists below a manifest's limit."""
+
+PULL_TIME_REFRESH_SECONDS = 3600
+"""An image's last pull time is written again only when it is older. ECR promises 24 h."""
+
+EVENT_RETENTION_SECONDS = 7 * 24 * 3600
+"""Events older than this are purged."""
