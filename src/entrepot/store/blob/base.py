@@ -1,0 +1,193 @@
+"""The interface of a blob store: bytes under random keys, staged in segments, then published as one object.
+
+An upload stages bytes: every append writes a segment of its own and, where a store keeps whole frames only, a tail
+with the rest. Rows say which segments and which tail count; a store never decides that. Publishing makes one object
+of them, deleting removes it. Names and keys are random, chosen by the service, and safe in a path.
+
+All methods block and are called in pool threads, in parallel for different names, except `Reader.read_into` with
+`wait=False`. Drivers pass tests/contract/test_blob_store.py. Wrappers (encrypting) are stores around a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+FRAME_BYTES = 262_144
+"""Plain bytes of a whole frame: small enough to decrypt on the way, large enough that the tag costs nothing."""
+
+FRAME_OVERHEAD_BYTES = 12 + 16
+"""Nonce and tag of every frame."""
+
+
+class Format(IntEnum):
+    """How the bytes of an object are written; every row says its own. See docs/design/blob.md."""
+
+    PLAIN = 0
+    FRAMES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where an object is and how to read it."""
+
+    storage_key: str
+    format: Format = Format.PLAIN
+    frame_bytes: int = FRAME_BYTES
+    data_key: bytes | None = field(default=None, repr=False)
+
+    def stored_bytes(self, size_bytes: int) -> int:
+        """How many bytes an object of `size_bytes` plain bytes takes in the store."""
+        if self.format is Format.PLAIN:
+            return size_bytes
+        return size_bytes + -(-size_bytes // self.frame_bytes) * FRAME_OVERHEAD_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A staged piece of an object as it is stored; `etag` is the S3 part's."""
+
+    name: str
+    stored_bytes: int
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What one append has staged: its own segment, if any whole frame was full, and the tail that now counts."""
+
+    segment: Segment | None
+    tail: Segment | None
+    size_bytes: int
+    """Plain bytes of the object with this append."""
+
+
+class Writer(Protocol):
+    """One append. Used by one thread at a time."""
+
+    def write(self, data: memoryview) -> None:
+        """Take some bytes; the memory may be used again after return.
+
+        Raises:
+            StorageFull: no room above the reserve; what this append wrote is worth nothing.
+            StagingGone: the upload ended meanwhile.
+        """
+
+    def finish(self) -> Appended:
+        """Stage the rest. What this returns survives the death of the process, not yet a loss of power.
+
+        Raises:
+            StorageFull, StagingGone: as `write`.
+        """
+
+    def close(self) -> None:
+        """Let go of the append, finished or not; may be called again. Removes nothing."""
+
+
+class Reader(Protocol):
+    """A published object, open. It stays readable until closed, even if the object is deleted."""
+
+    def read_into(self, start: int, buffer: memoryview, *, wait: bool) -> bool:
+        """Fill `buffer` with the plain bytes from `start`, which must exist.
+
+        With `wait=False` it returns False rather than wait for a disk or network; the buffer is then undefined.
+
+        Raises:
+            BlobDamaged: fewer bytes than the row says, or a frame that fails its tag.
+        """
+
+    def close(self) -> None:
+        """Release the object; may be called again."""
+
+
+class Hold(Protocol):
+    """The exclusive right to publish an upload."""
+
+    def release(self) -> None:
+        """Give it back; may be called again."""
+
+
+class BlobStore(Protocol):
+    """Bytes under storage keys."""
+
+    name: str
+    """What rows call this store: `filesystem`, `memory`, `s3`."""
+
+    def check_room(self) -> None:
+        """Refuse before bytes arrive that there is no room for. Cheap enough for the event loop.
+
+        Raises:
+            StorageFull: free space is below the reserve.
+        """
+
+    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str) -> Writer:
+        """Go on after the first `size_bytes` plain bytes, of which the last ones are in `tail`.
+
+        Stores themselves never make tails; a wrapper that keeps whole frames does, and takes them in here.
+
+        `name` is used for nothing else: writers with other names change nothing of this one, nor of what was
+        staged before.
+
+        Raises:
+            BlobDamaged: the tail is not what the row says.
+        """
+
+    def is_whole(self, storage_key: str, pieces: Iterable[Segment]) -> bool:
+        """Whether all staged pieces are there with at least their stored bytes."""
+
+    def write_tail(self, storage_key: str, name: str, data: bytes) -> Segment:
+        """Stage the stored bytes of a partial frame as an object of its own.
+
+        Raises:
+            StorageFull, StagingGone: as `Writer.write`.
+        """
+
+    def read_tail(self, storage_key: str, tail: Segment) -> bytes:
+        """The stored bytes of a tail.
+
+        Raises:
+            BlobDamaged: it is missing or has another length.
+        """
+
+    def remove_tail(self, storage_key: str, name: str) -> None:
+        """Remove a tail that no row names any more, if it is there."""
+
+    def hold(self, storage_key: str) -> Hold:
+        """Wait for the exclusive right to publish this key, over all processes; it ends with the process.
+
+        Raises:
+            Throttled: another one keeps it for long.
+        """
+
+    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
+        """Make one object of the pieces in order; durable on return. The pieces stay staged.
+
+        Called under `hold`. May be repeated, also with more pieces, until a row counts on the object.
+
+        Raises:
+            BlobDamaged: a piece is missing or too short.
+            StorageFull: no room to join them.
+        """
+
+    def open(self, location: Location, size_bytes: int) -> Reader:
+        """Open a published object of `size_bytes` plain bytes. Cheap enough for the event loop.
+
+        Raises:
+            BlobDamaged: it is not there, or has another length than its row says.
+        """
+
+    def discard(self, storage_key: str) -> None:
+        """Remove everything staged under the key; a published object stays."""
+
+    def delete(self, storage_key: str) -> None:
+        """Remove the object and everything staged under the key, if there; durable on return."""
+
+
+class StagingGone(Exception):
+    """What was staged under the key was removed while somebody appended: the upload has ended."""
+
+    def __init__(self, storage_key: str) -> None:
+        super().__init__(storage_key)
+        self.storage_key = storage_key

@@ -1,0 +1,74 @@
+"""Operations on files: durable directories, whole writes, copies in the kernel, and how a full disk shows."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from entrepot.domain.error import StorageFull
+from entrepot.domain.limit import MIB
+
+COPY_BYTES = 8 * MIB
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CANNOT_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+
+
+def free_bytes(directory: Path) -> int:
+    """Bytes that this user may still write on the disk of `directory`."""
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize
+
+
+@contextlib.contextmanager
+def full_disk_noticed() -> Iterator[None]:
+    """Turn the operating system's ways of saying that the disk is full into StorageFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull from error
+        raise
+
+
+def make_durable_directory(directory: Path, root: Path) -> None:
+    """Make a directory below `root` that survives a loss of power."""
+    if directory == root or directory.is_dir():
+        return
+    make_durable_directory(directory.parent, root)
+    with contextlib.suppress(FileExistsError), full_disk_noticed():
+        directory.mkdir(mode=0o700)
+    fsync_directory(directory.parent)
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make the entries of a directory survive a loss of power."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, data: memoryview) -> None:
+    """Write everything, however many calls it takes."""
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def copy_bytes(source: int, target: int, at: int, count: int) -> int:
+    """Copy the first `count` bytes of `source` to the place `at`; how many there were."""
+    done = 0
+    while done < count:
+        try:
+            step = os.copy_file_range(source, target, min(count - done, COPY_BYTES), done, at + done)
+        except OSError as error:
+            if error.errno not in _CANNOT_COPY:
+                raise
+            step = os.pwrite(target, os.pread(source, min(count - done, MIB), done), at + done)
+        if not step:
+            break
+        done += step
+    return done

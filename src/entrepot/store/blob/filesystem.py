@@ -1,0 +1,320 @@
+"""Blobs as files on a local disk.
+
+    ROOT/blobs/AB/CD/KEY                published objects; KEY begins with ABCD
+    ROOT/staging/AB/KEY/NAME.segment    what one append wrote; never changed once acknowledged, but see `publish`
+    ROOT/staging/AB/KEY/NAME.tail       a partial last frame
+
+Directories have mode 0700, files 0600. Publishing fsyncs the object and every directory on its way; staging relies on
+the page cache, which outlives the process but not the machine's power. An append creates its files relative to the
+staging directory that it opened first, so that one which lost its upload cannot bring the directory back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from entrepot.domain.blob import BlobDamaged
+from entrepot.domain.error import StorageFull, Throttled
+from entrepot.domain.limit import MIB
+from entrepot.store.blob.base import Appended, Location, Segment, StagingGone
+from entrepot.store.blob.files import (
+    copy_bytes,
+    free_bytes,
+    fsync_directory,
+    full_disk_noticed,
+    make_durable_directory,
+    write_all,
+)
+
+RESERVE_SHARE = 0.01
+RESERVE_BYTES_MIN = 256 * MIB
+HOLD_SECONDS = 30.0
+HOLD_POLL_SECONDS = 0.01
+_SAFE = re.compile(r"[A-Za-z0-9_-]{4,64}")
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+class FilesystemBlobStore:
+    """A store in one directory. `reserve_bytes` None keeps the larger of 1 % and 256 MiB free."""
+
+    name = "filesystem"
+
+    def __init__(self, root: Path, reserve_bytes: int | None = None) -> None:
+        self._root = root
+        self._blobs = root / "blobs"
+        self._staging = root / "staging"
+        for directory in (root, self._blobs, self._staging):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._reserve_bytes = reserve_bytes if reserve_bytes is not None else self._default_reserve()
+
+    def check_room(self) -> None:
+        if free_bytes(self._root) < self._reserve_bytes:
+            raise StorageFull
+
+    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str) -> FileWriter:  # noqa: ARG002
+        directory = self._staging_of(location.storage_key)
+        _make_directory(directory)
+        return FileWriter(self, location.storage_key, directory, _safe(name), size_bytes)
+
+    def is_whole(self, storage_key: str, pieces: Iterable[Segment]) -> bool:
+        directory = self._staging_of(storage_key)
+        try:
+            return all(_piece(directory, piece).stat().st_size >= piece.stored_bytes for piece in pieces)
+        except FileNotFoundError:
+            return False
+
+    def write_tail(self, storage_key: str, name: str, data: bytes) -> Segment:
+        directory = self._staging_of(storage_key)
+        with full_disk_noticed(), _gone_noticed(storage_key):
+            fd = os.open(directory / f"{_safe(name)}.tail", _CREATE, 0o600)
+            try:
+                write_all(fd, memoryview(data))
+            finally:
+                os.close(fd)
+        return Segment(f"{name}.tail", len(data))
+
+    def read_tail(self, storage_key: str, tail: Segment) -> bytes:
+        try:
+            data = _piece(self._staging_of(storage_key), tail).read_bytes()
+        except FileNotFoundError as error:
+            raise BlobDamaged(storage_key, f"{tail.name} is missing") from error
+        if len(data) != tail.stored_bytes:
+            raise BlobDamaged(storage_key, f"{tail.name} has {len(data)} bytes, not {tail.stored_bytes}")
+        return data
+
+    def remove_tail(self, storage_key: str, name: str) -> None:
+        _piece(self._staging_of(storage_key), Segment(name, 0)).unlink(missing_ok=True)
+
+    def hold(self, storage_key: str) -> FileHold:
+        directory = self._staging_of(storage_key)
+        _make_directory(directory)
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline = time.monotonic() + HOLD_SECONDS
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(fd)
+                    raise Throttled from None
+                time.sleep(HOLD_POLL_SECONDS)
+            else:
+                return FileHold(fd)
+
+    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
+        """Join the pieces behind the first one and link that file under its key.
+
+        The first segment's file grows by what follows, at places that only the pieces decide: whoever repeats a
+        publication that was cut off writes the same bytes again, or more where more was appended meanwhile.
+        """
+        key = location.storage_key
+        directory = self._staging_of(key)
+        pieces = [*segments, tail] if tail else list(segments)
+        source = _piece(directory, pieces[0]) if pieces else directory / "empty.segment"
+        try:
+            fd = os.open(source, os.O_RDWR | os.O_CLOEXEC | (0 if pieces else os.O_CREAT), 0o600)
+        except FileNotFoundError as error:
+            raise BlobDamaged(key, f"{source.name} is missing") from error
+        with full_disk_noticed():
+            try:
+                _join(fd, key, directory, pieces)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            self._link(source, key)
+
+    def open(self, location: Location, size_bytes: int) -> FileReader:
+        key, expected_bytes = location.storage_key, location.stored_bytes(size_bytes)
+        try:
+            fd = os.open(self.path(key), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise BlobDamaged(key, "the object is missing") from error
+        stored_bytes = os.fstat(fd).st_size
+        if stored_bytes != expected_bytes:
+            os.close(fd)
+            raise BlobDamaged(key, f"the object has {stored_bytes} stored bytes, not {expected_bytes}")
+        return FileReader(key, fd)
+
+    def discard(self, storage_key: str) -> None:
+        directory = self._staging_of(storage_key)
+        while directory.exists():  # an append that lost its upload may add a file meanwhile
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def delete(self, storage_key: str) -> None:
+        path = self.path(storage_key)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            fsync_directory(path.parent)
+        self.discard(storage_key)
+
+    def path(self, storage_key: str) -> Path:
+        """The file of a published object."""
+        key = _safe(storage_key)
+        return self._blobs / key[:2] / key[2:4] / key
+
+    def _staging_of(self, storage_key: str) -> Path:
+        key = _safe(storage_key)
+        return self._staging / key[:2] / key
+
+    def _link(self, source: Path, storage_key: str) -> None:
+        path = self.path(storage_key)
+        make_durable_directory(path.parent, self._blobs)
+        try:
+            os.link(source, path)
+        except FileExistsError:
+            if not source.samefile(path):  # left by a publication that was cut off when only the tail was there
+                path.unlink()
+                os.link(source, path)
+        fsync_directory(path.parent)
+
+    def _default_reserve(self) -> int:
+        disk = os.statvfs(self._root)
+        return max(int(disk.f_blocks * disk.f_frsize * RESERVE_SHARE), RESERVE_BYTES_MIN)
+
+
+class FileWriter:
+    """One append to a file of its own, made when the first byte comes."""
+
+    def __init__(
+        self, store: FilesystemBlobStore, storage_key: str, directory: Path, name: str, size_bytes: int
+    ) -> None:
+        self._store = store
+        self._storage_key = storage_key
+        self._name = f"{name}.segment"
+        self._before_bytes = size_bytes
+        self._written_bytes = 0
+        self._fd: int | None = None
+        self._directory_fd: int | None = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def write(self, data: memoryview) -> None:
+        self._store.check_room()
+        with full_disk_noticed(), _gone_noticed(self._storage_key):
+            if self._fd is None:
+                self._fd = os.open(self._name, _CREATE, 0o600, dir_fd=self._directory_fd)
+            write_all(self._fd, data)
+        self._written_bytes += len(data)
+
+    def finish(self) -> Appended:
+        segment = Segment(self._name, self._written_bytes) if self._written_bytes else None
+        self.close()
+        return Appended(segment, None, self._before_bytes + self._written_bytes)
+
+    def close(self) -> None:
+        for fd in (self._fd, self._directory_fd):
+            if fd is not None:
+                os.close(fd)
+        self._fd = self._directory_fd = None
+
+
+class FileReader:
+    """An open file, read at any place by any thread."""
+
+    def __init__(self, storage_key: str, fd: int) -> None:
+        self._storage_key = storage_key
+        self._fd: int | None = fd
+        self._can_try = True
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+    def read_into(self, start: int, buffer: memoryview, *, wait: bool) -> bool:
+        return self._read(start, buffer) if wait else self._try(start, buffer)
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = None
+
+    def _try(self, start: int, buffer: memoryview) -> bool:
+        """Take the bytes if the page cache has them all."""
+        if not self._can_try or self._fd is None:
+            return False
+        try:
+            return os.preadv(self._fd, [buffer], start, os.RWF_NOWAIT) == len(buffer)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            self._can_try = False  # the file system cannot tell
+            return False
+
+    def _read(self, start: int, buffer: memoryview) -> bool:
+        if self._fd is None:
+            raise ValueError("the reader is closed")
+        while buffer:
+            count = os.preadv(self._fd, [buffer], start)
+            if not count:
+                raise BlobDamaged(self._storage_key, f"the object ends at stored byte {start}")
+            start, buffer = start + count, buffer[count:]
+        return True
+
+
+class FileHold:
+    """A lock on the staging directory of a key."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd: int | None = fd
+
+    def release(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = None
+
+
+@contextlib.contextmanager
+def _gone_noticed(storage_key: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StagingGone(storage_key) from error
+
+
+def _safe(name: str) -> str:
+    if not _SAFE.fullmatch(name):
+        raise ValueError(f"not a name that this server made: {name!r}")
+    return name
+
+
+def _piece(directory: Path, piece: Segment) -> Path:
+    stem, _, suffix = piece.name.partition(".")
+    if suffix not in ("segment", "tail"):
+        raise ValueError(f"not a piece that this store made: {piece.name!r}")
+    return directory / f"{_safe(stem)}.{suffix}"
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a staging directory; it need not survive a loss of power."""
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        with full_disk_noticed():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _join(target: int, storage_key: str, directory: Path, pieces: Sequence[Segment]) -> None:
+    """Copy the pieces behind the first one into its file and cut what follows them."""
+    end = pieces[0].stored_bytes if pieces else 0
+    if os.fstat(target).st_size < end:
+        raise BlobDamaged(storage_key, f"{pieces[0].name} is too short")
+    for piece in pieces[1:]:
+        try:
+            source = os.open(_piece(directory, piece), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise BlobDamaged(storage_key, f"{piece.name} is missing") from error
+        try:
+            if copy_bytes(source, target, end, piece.stored_bytes) < piece.stored_bytes:
+                raise BlobDamaged(storage_key, f"{piece.name} is too short")
+        finally:
+            os.close(source)
+        end += piece.stored_bytes
+    if os.fstat(target).st_size > end:
+        os.ftruncate(target, end)

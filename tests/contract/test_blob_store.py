@@ -1,0 +1,273 @@
+"""The contract of blob stores, over every driver and every wrapper around it."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+from entrepot.domain.blob import BlobDamaged
+from entrepot.domain.error import StorageFull
+from entrepot.store.blob.base import Appended, BlobStore, Format, Location, Segment
+from entrepot.store.blob.encrypting import EncryptingBlobStore
+from entrepot.store.blob.filesystem import FilesystemBlobStore
+from entrepot.store.blob.memory import MemoryBlobStore
+
+FRAME = 64
+SIZES = [0, 1, FRAME - 1, FRAME, FRAME + 1, 2 * FRAME, 7 * FRAME, 7 * FRAME + 5]
+
+
+@pytest.fixture(params=["filesystem", "memory", "encrypting(filesystem)", "encrypting(memory)"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def store(kind: str, tmp_path: Path) -> BlobStore:
+    inner: BlobStore = MemoryBlobStore() if "memory" in kind else FilesystemBlobStore(tmp_path / "store", 0)
+    return EncryptingBlobStore(inner) if "encrypting" in kind else inner
+
+
+@pytest.fixture
+def location(kind: str) -> Location:
+    if "encrypting" in kind:
+        return Location("0123456789abcdef0123456789abcdef", Format.FRAMES, FRAME, os.urandom(32))
+    return Location("0123456789abcdef0123456789abcdef")
+
+
+class Session:
+    """What an upload row remembers of one object."""
+
+    def __init__(self, store: BlobStore, location: Location) -> None:
+        self.store, self.location = store, location
+        self.segments: list[Segment] = []
+        self.tail: Segment | None = None
+        self.size_bytes = 0
+        self.appends = 0
+
+    def stage(self, *pieces: bytes) -> Appended:
+        """Append without acknowledging it."""
+        self.appends += 1
+        writer = self.store.append(self.location, self.size_bytes, self.tail, f"append-{self.appends}")
+        for piece in pieces:
+            writer.write(memoryview(piece))
+        appended = writer.finish()
+        writer.close()
+        return appended
+
+    def append(self, *pieces: bytes) -> None:
+        appended = self.stage(*pieces)
+        if appended.segment:
+            self.segments.append(appended.segment)
+        self.tail, self.size_bytes = appended.tail, appended.size_bytes
+
+    def publish(self) -> None:
+        hold = self.store.hold(self.location.storage_key)
+        self.store.publish(self.location, self.segments, self.tail)
+        hold.release()
+
+    def read(self, start: int = 0, end: int | None = None) -> bytes:
+        return read(self.store, self.location, self.size_bytes, start, end)
+
+
+def read(store: BlobStore, location: Location, size_bytes: int, start: int = 0, end: int | None = None) -> bytes:
+    buffer = bytearray((size_bytes if end is None else end) - start)
+    reader = store.open(location, size_bytes)
+    try:
+        assert reader.read_into(start, memoryview(buffer), wait=True)
+    finally:
+        reader.close()
+    return bytes(buffer)
+
+
+@pytest.fixture
+def session(store: BlobStore, location: Location) -> Session:
+    return Session(store, location)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_append(session: Session, size: int) -> None:
+    data = os.urandom(size)
+    session.append(data)
+    session.publish()
+    assert session.size_bytes == size
+    assert session.read() == data
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_split_gives_the_same_bytes(session: Session, seed: int) -> None:
+    draw = random.Random(seed)
+    data = draw.randbytes(draw.choice(SIZES) + draw.randrange(3 * FRAME))
+    start = 0
+    while start < len(data):
+        end = min(len(data), start + draw.choice([1, 7, FRAME, FRAME + 1, 3 * FRAME]))
+        middle = draw.randint(start, end)
+        session.append(data[start:middle], data[middle:end])
+        start = end
+    session.publish()
+    assert session.read() == data
+    for _ in range(20):
+        low = draw.randint(0, len(data))
+        high = draw.randint(low, len(data))
+        assert session.read(low, high) == data[low:high]
+
+
+def test_reading_without_waiting_gives_the_bytes_or_nothing(session: Session) -> None:
+    data = os.urandom(3 * FRAME + 3)
+    session.append(data)
+    session.publish()
+    reader = session.store.open(session.location, len(data))
+    buffer = bytearray(len(data))
+    if reader.read_into(0, memoryview(buffer), wait=False):
+        assert buffer == data
+    reader.close()
+
+
+def test_publishing_again_changes_nothing(session: Session) -> None:
+    for _ in range(3):
+        session.append(os.urandom(FRAME + 9))
+    session.publish()
+    first = session.read()
+    session.publish()
+    assert session.read() == first
+
+
+@pytest.mark.parametrize("first", [0, 5, FRAME, FRAME + 5])
+@pytest.mark.parametrize("second", [3, FRAME - 5, FRAME, 2 * FRAME + 1])
+def test_append_after_a_publication_that_was_cut_off(session: Session, first: int, second: int) -> None:
+    one, two = os.urandom(first), os.urandom(second)
+    session.append(one)
+    session.publish()  # and the process died before a row counted on the object
+    session.append(two)
+    session.publish()
+    assert session.read() == one + two
+
+
+def test_writer_that_lost_changes_nothing(session: Session) -> None:
+    session.append(b"a" * (FRAME + 3))
+    session.stage(b"x" * (2 * FRAME + 1))
+    session.append(b"b" * 5)
+    session.publish()
+    assert session.read() == b"a" * (FRAME + 3) + b"b" * 5
+
+
+def test_writer_that_never_finished_changes_nothing(session: Session) -> None:
+    session.append(b"a" * (FRAME + 3))
+    writer = session.store.append(session.location, session.size_bytes, session.tail, "lost")
+    writer.write(memoryview(b"x" * 3 * FRAME))
+    writer.close()
+    writer.close()
+    session.publish()
+    assert session.read() == b"a" * (FRAME + 3)
+
+
+def test_is_whole(session: Session) -> None:
+    assert session.store.is_whole(session.location.storage_key, [])
+    session.append(os.urandom(FRAME + 3))
+    pieces = [*session.segments, *([session.tail] if session.tail else [])]
+    assert session.store.is_whole(session.location.storage_key, pieces)
+    longer = [Segment(pieces[0].name, pieces[0].stored_bytes + 1), *pieces[1:]]
+    assert not session.store.is_whole(session.location.storage_key, longer)
+    missing = [Segment("other.segment", 1)]
+    assert not session.store.is_whole(session.location.storage_key, missing)
+    with pytest.raises(BlobDamaged):
+        session.store.publish(session.location, longer, None)
+    with pytest.raises(BlobDamaged):
+        session.store.publish(session.location, [*pieces, *missing], None)
+    with pytest.raises(BlobDamaged):
+        session.store.publish(session.location, missing, None)
+
+
+def test_discard_keeps_the_object(session: Session) -> None:
+    session.append(os.urandom(FRAME + 3))
+    session.publish()
+    before = session.read()
+    session.store.discard(session.location.storage_key)
+    session.store.discard(session.location.storage_key)
+    assert session.read() == before
+    assert not session.store.is_whole(session.location.storage_key, session.segments)
+
+
+def test_delete_leaves_nothing(session: Session, tmp_path: Path) -> None:
+    session.append(os.urandom(FRAME + 3))
+    session.publish()
+    session.append(b"more")
+    session.store.delete(session.location.storage_key)
+    session.store.delete(session.location.storage_key)
+    with pytest.raises(BlobDamaged):
+        session.read()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_open_object_outlives_its_deletion(session: Session) -> None:
+    data = os.urandom(2 * FRAME + 3)
+    session.append(data)
+    session.publish()
+    reader = session.store.open(session.location, len(data))
+    session.store.delete(session.location.storage_key)
+    buffer = bytearray(len(data))
+    assert reader.read_into(0, memoryview(buffer), wait=True)
+    reader.close()
+    reader.close()
+    assert buffer == data
+
+
+def test_missing_object(store: BlobStore, location: Location) -> None:
+    with pytest.raises(BlobDamaged):
+        store.open(location, 1)
+
+
+@pytest.mark.parametrize("claimed", [-1, 1])
+def test_object_of_another_length_does_not_open(session: Session, claimed: int) -> None:
+    session.append(os.urandom(2 * FRAME + 3))
+    session.publish()
+    with pytest.raises(BlobDamaged):
+        session.store.open(session.location, session.size_bytes + claimed)
+
+
+def test_reading_past_the_end(session: Session) -> None:
+    session.append(os.urandom(FRAME + 3))
+    session.publish()
+    with pytest.raises(BlobDamaged):
+        session.read(FRAME, FRAME + 4)
+
+
+def test_hold_is_exclusive(store: BlobStore, location: Location) -> None:
+    order: list[str] = []
+    first = store.hold(location.storage_key)
+
+    def second() -> None:
+        hold = store.hold(location.storage_key)
+        order.append("second")
+        hold.release()
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    waiting.join(0.05)
+    order.append("first")
+    first.release()
+    first.release()
+    waiting.join(10)
+    assert order == ["first", "second"]
+
+
+def test_full_store_refuses_and_keeps_what_was_acknowledged(
+    session: Session, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.append(b"a" * (FRAME + 3))
+    inner = session.store._inner if "encrypting" in kind else session.store
+    if isinstance(inner, MemoryBlobStore):
+        inner.capacity_bytes = 1
+    else:
+        monkeypatch.setattr(inner, "_reserve_bytes", 1 << 60)
+    with pytest.raises(StorageFull):
+        session.store.check_room()
+    with pytest.raises(StorageFull):
+        session.stage(b"b" * 2 * FRAME)
+    if isinstance(inner, MemoryBlobStore):
+        inner.capacity_bytes = None
+    session.publish()
+    assert session.read() == b"a" * (FRAME + 3)
