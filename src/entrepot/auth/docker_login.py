@@ -18,7 +18,7 @@ from entrepot.domain.error import MissingAuthentication, TokenInvalid
 from entrepot.domain.registry import Registry
 
 if TYPE_CHECKING:
-    from entrepot.service.registry_token import VerifiedToken
+    from entrepot.domain.registry_token import VerifiedToken
 
 USER = "AWS"
 SERVICE = "ecr.amazonaws.com"

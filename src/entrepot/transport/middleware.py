@@ -101,12 +101,12 @@ def _access(exchange: Exchange, response: StreamResponse, seconds: float) -> Acc
     return Access(exchange.id, exchange.method, exchange.path, response.status, seconds, peer.address, peer.listener)
 
 
-def build_server(handler: Handler) -> Server:
+def build_server(handler: Handler, idle_seconds: float = IDLE_SECONDS) -> Server:
     """The protocol factory of one listener: limits on headers, idleness and memory are set here and nowhere else."""
     options: dict[str, Any] = {
         "access_log": None,
         "auto_decompress": False,  # a body is what was sent: digests are of those bytes
-        "keepalive_timeout": IDLE_SECONDS,
+        "keepalive_timeout": idle_seconds,
         "lingering_time": LINGER_SECONDS,
         "max_field_size": HEADER_BYTES_MAX,
         "max_line_size": HEADER_BYTES_MAX,

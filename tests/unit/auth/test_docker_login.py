@@ -8,7 +8,7 @@ import pytest
 from entrepot.auth.docker_login import challenge, read_login, registry_for
 from entrepot.domain.error import MissingAuthentication, TokenExpired, TokenInvalid
 from entrepot.domain.registry import Registry
-from entrepot.service.registry_token import VerifiedToken
+from entrepot.domain.registry_token import VerifiedToken
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HOME = Registry("123456789012", "us-east-1")

@@ -21,7 +21,8 @@ from entrepot.transport.exchange import Exchange
 
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
-    from entrepot.service.registry_token import RegistryTokenService, TokenSession, VerifiedToken
+    from entrepot.domain.registry_token import TokenSession, VerifiedToken
+    from entrepot.service.registry_token import RegistryTokenService
 
 QUERY_FIELDS_MAX = 200
 """More fields than any request of ours has; bounds tags given with one manifest too."""

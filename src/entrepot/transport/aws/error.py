@@ -1,0 +1,269 @@
+"""Words of the AWS planes: code, status and message of every failure.
+
+Clients and their test suites compare these sentences, so they are AWS's where AWS's are known. The codes are
+those of the JSON protocol; `protocol/query.py` has the other names that IAM and STS use.
+
+Spec: ECR API, "Errors" of each operation; ECR API, "Common Errors".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from entrepot.domain import error as domain
+from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a caller is told of a failure."""
+
+    code: str
+    message: str
+    status: int = 400
+    members: dict[str, Any] = field(default_factory=dict)
+    """Members beside `message` that the error's shape has."""
+
+
+class RequestFault(Exception):
+    """A failure of the request as such, found before any service was asked."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(code, message)
+        self.fault = Fault(code, message, status)
+
+
+def fault_of(error: domain.RegistryError, operation: str | None) -> Fault:
+    """What a caller of `operation` is told of a domain error."""
+    kind = next(kind for kind in type(error).__mro__ if kind in ROWS)
+    row = ROWS[kind]
+    words = _WORDS_BY_OPERATION.get((kind, operation or ""), row.words)
+    return Fault(row.code, words(error), row.status, row.members(error))
+
+
+def internal_failure() -> Fault:
+    """What a caller is told of anything unexpected: nothing but that it happened."""
+    return Fault("InternalFailure", "The request processing has failed because of an unknown error.", 500)
+
+
+def invalid_parameter(path: str, rule: str) -> str:
+    """The sentence of InvalidParameterException."""
+    return f"Invalid parameter at '{path}' failed to satisfy constraint: '{rule}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: a code, the words made from the error's fields, and extra members."""
+
+    code: str
+    words: Callable[[Any], str]
+    status: int = 400
+    members: Callable[[Any], dict[str, Any]] = lambda _: {}
+
+
+def _invalid(path: str, words: Callable[[Any], str]) -> Row:
+    return Row("InvalidParameterException", lambda error: invalid_parameter(path, words(error)))
+
+
+def _image_id(error: domain.ImageNotFound | domain.ImageAlreadyExists) -> tuple[str, str]:
+    """Digest and tag as AWS prints them, the missing half as `null`."""
+    return str(error.image_id.digest or "null"), str(error.image_id.tag or "null")
+
+
+def _where(error: Any) -> str:
+    return f"the repository with name '{error.repository}' in the registry with id '{error.registry.account_id}'"
+
+
+def _image_not_found(error: domain.ImageNotFound) -> str:
+    digest, tag = _image_id(error)
+    identifier = f"{{imageDigest:'{digest}', imageTag:'{tag}'}}"
+    return f"The image with imageId {identifier} does not exist within {_where(error)}"
+
+
+def _image_already_exists(error: domain.ImageAlreadyExists) -> str:
+    digest, tag = _image_id(error)
+    return (
+        f"Image with digest '{digest}' and tag '{tag}' already exists in the repository with name "
+        f"'{error.repository}' in registry with id '{error.registry.account_id}'"
+    )
+
+
+def _missing_for_push(things: str) -> Callable[[Any], str]:
+    def words(error: domain.LayersNotFound | domain.ReferencedImagesNotFound) -> str:
+        listed = ", ".join(map(str, error.digests))
+        return (
+            f"{things} with digests '[{listed}]' required for pushing image into repository with name "
+            f"'{error.repository}' in the registry with id '{error.registry.account_id}' do not exist"
+        )
+
+    return words
+
+
+def _layers_not_found(error: domain.LayersNotFound) -> str:
+    listed = ", ".join(map(str, error.digests))
+    return f"The layer with digest '{listed}' does not exist in {_where(error)}"
+
+
+def _layer_part(error: domain.InvalidLayerPart) -> str:
+    return (
+        f"The layer part received for the upload with id '{error.upload_id}' does not start where the last one "
+        f"ended: {error.received_bytes} bytes were received before"
+    )
+
+
+def _layer_part_members(error: domain.InvalidLayerPart) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "registryId": error.registry.account_id,
+        "repositoryName": error.repository,
+        "uploadId": error.upload_id,
+    }
+    if error.received_bytes > 0:
+        members["lastValidByteReceived"] = error.received_bytes - 1
+    return members
+
+
+def _manifest_invalid(error: domain.ManifestInvalid) -> str:
+    """AWS says "Invalid JSON syntax" of nearly everything; the real reason follows where it is another."""
+    sentence = invalid_parameter("ImageManifest", "Invalid JSON syntax")
+    is_syntax = error.detail == "Invalid JSON syntax" or error.detail.startswith("mediaType is missing")
+    return sentence if is_syntax else f"{sentence} ({error.detail})"
+
+
+def _access_denied(error: domain.AccessDenied) -> str:
+    return (
+        f"User: {error.principal_arn} is not authorized to perform: {error.action} on resource: {error.resource} "
+        f"because no resource-based policy allows the {error.action} action"
+    )
+
+
+def _say(text: str) -> Callable[[Any], str]:
+    return lambda _: text
+
+
+def _detail(error: Any) -> str:
+    return str(error.detail)
+
+
+_UNKNOWN_CLIENT: Final = "The security token included in the request is invalid."
+_DIGEST_RULE: Final = "Member must satisfy regular expression pattern: [a-zA-Z0-9-_+.]+:[a-fA-F0-9]+"
+_TAG_RULE: Final = "Member must satisfy regular expression pattern: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+
+ROWS: Final[dict[type[domain.RegistryError], Row]] = {
+    domain.RepositoryNotFound: Row(
+        "RepositoryNotFoundException",
+        lambda e: (
+            f"The repository with name '{e.name}' does not exist in the registry with id '{e.registry.account_id}'"
+        ),
+    ),
+    domain.ImageNotFound: Row("ImageNotFoundException", _image_not_found),
+    domain.BlobNotFound: Row(
+        "LayersNotFoundException",
+        lambda e: f"The layer with digest '{e.digest}' does not exist in the repository with name '{e.repository}'",
+    ),
+    domain.LayersNotFound: Row("LayersNotFoundException", _missing_for_push("Layers")),
+    domain.ReferencedImagesNotFound: Row("ReferencedImagesNotFoundException", _missing_for_push("Images")),
+    domain.UploadNotFound: Row(
+        "UploadNotFoundException",
+        lambda e: f"The upload with id '{e.upload_id}' does not exist in {_where(e)}",
+    ),
+    domain.RepositoryAlreadyExists: Row(
+        "RepositoryAlreadyExistsException",
+        lambda e: (
+            f"The repository with name '{e.name}' already exists in the registry with id '{e.registry.account_id}'"
+        ),
+    ),
+    domain.RepositoryNotEmpty: Row(
+        "RepositoryNotEmptyException",
+        lambda e: (
+            f"The repository with name '{e.name}' in registry with id '{e.registry.account_id}' "
+            "cannot be deleted because it still contains images"
+        ),
+    ),
+    domain.ImageAlreadyExists: Row("ImageAlreadyExistsException", _image_already_exists),
+    domain.ImageTagAlreadyExists: Row(
+        "ImageTagAlreadyExistsException",
+        lambda e: (
+            f"The image tag '{e.tag}' already exists in the '{e.repository}' repository "
+            "and cannot be overwritten because the tag is immutable."
+        ),
+    ),
+    domain.ImageReferencedByManifestList: _invalid(
+        "imageIds", lambda e: f"Requested image referenced by manifest list: [{', '.join(map(str, e.parents))}]"
+    ),
+    domain.BlobReferenced: _invalid("layerDigest", lambda e: f"The layer '{e.digest}' is referenced by an image"),
+    domain.LayerAlreadyExists: Row(
+        "LayerAlreadyExistsException", lambda e: f"The layer with digest '{e.digest}' already exists in {_where(e)}"
+    ),
+    domain.InvalidParameter: Row(
+        "InvalidParameterException", lambda error: invalid_parameter(error.field, error.detail)
+    ),
+    domain.InvalidResourceArn: _invalid("resourceArn", _say("Invalid ARN")),
+    domain.InvalidTagParameter: Row("InvalidTagParameterException", _detail),
+    domain.TooManyTags: Row(
+        "TooManyTagsException",
+        lambda e: (
+            "The list of tags on the repository is over the limit. "
+            f"The maximum number of tags that can be applied to a repository is {e.limit}."
+        ),
+    ),
+    domain.DigestInvalid: _invalid("imageDigest", _say(_DIGEST_RULE)),
+    domain.NameInvalid: _invalid(
+        "repositoryName",
+        _say(
+            "Member must satisfy regular expression pattern: "
+            r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
+        ),
+    ),
+    domain.TagInvalid: _invalid("imageTag", _say(_TAG_RULE)),
+    domain.ManifestInvalid: Row("InvalidParameterException", _manifest_invalid),
+    domain.ManifestTooLarge: _invalid(
+        "imageManifest", lambda e: f"Member must have length less than or equal to {e.limit_bytes}"
+    ),
+    domain.ImageDigestDoesNotMatch: Row(
+        "ImageDigestDoesNotMatchException",
+        lambda e: (
+            f"The image with digest '{e.given}' in repository '{e.repository}' and registry ID "
+            f"'{e.registry.account_id}' does not match the image digest that Amazon ECR has calculated."
+        ),
+    ),
+    domain.LayerDigestMismatch: Row(
+        "InvalidLayerException",
+        lambda e: f"The layer's digest calculated by the server does not match the provided digest '{e.given}'",
+    ),
+    domain.InvalidLayerPart: Row("InvalidLayerPartException", _layer_part, members=_layer_part_members),
+    domain.RangeInvalid: _invalid("partFirstByte", lambda e: f"The upload stands at byte {e.offset}"),
+    domain.SizeInvalid: _invalid("layerPartBlob", _detail),
+    domain.LayerPartTooSmall: Row(
+        "LayerPartTooSmallException",
+        _say(f"All layer parts except the last part should be at least {LAYER_PART_BYTES_MIN // MIB}MB"),
+    ),
+    domain.EmptyUpload: Row("EmptyUploadException", _say("No layer parts were received for the upload")),
+    domain.Unsupported: Row("InvalidParameterException", _detail),
+    domain.MissingAuthentication: Row("MissingAuthenticationTokenException", _say("Missing Authentication Token")),
+    domain.IncompleteSignature: Row("IncompleteSignatureException", _detail),
+    domain.UnrecognizedClient: Row("UnrecognizedClientException", _say(_UNKNOWN_CLIENT)),
+    domain.InvalidSignature: Row("InvalidSignatureException", _detail),
+    domain.ExpiredCredentials: Row(
+        "ExpiredTokenException", _say("The security token included in the request is expired")
+    ),
+    domain.TokenInvalid: Row("UnrecognizedClientException", _say(_UNKNOWN_CLIENT)),
+    domain.TokenExpired: Row("ExpiredTokenException", _say("Your authorization token has expired.")),
+    domain.AccessDenied: Row("AccessDeniedException", _access_denied),
+    domain.LimitExceeded: Row("LimitExceededException", _detail),
+    domain.Throttled: Row("ThrottlingException", _say("Rate exceeded")),
+    domain.StorageFull: Row(
+        "ServiceUnavailable", _say("The registry is short of storage; uploads are refused until some is freed"), 503
+    ),
+    domain.KeyUnavailable: Row("KmsException", _detail, members=lambda e: {"kmsError": e.detail}),
+}
+"""One row for every leaf of the tree of domain errors."""
+
+_WORDS_BY_OPERATION: Final[dict[tuple[type[domain.RegistryError], str], Callable[[Any], str]]] = {
+    (domain.LayersNotFound, "GetDownloadUrlForLayer"): _layers_not_found,
+    (domain.DigestInvalid, "CompleteLayerUpload"): lambda _: invalid_parameter("layerDigests", _DIGEST_RULE),
+    (domain.DigestInvalid, "GetDownloadUrlForLayer"): lambda _: invalid_parameter("layerDigest", _DIGEST_RULE),
+    (domain.DigestInvalid, "ListImageReferrers"): lambda _: invalid_parameter("subjectId.imageDigest", _DIGEST_RULE),
+}
+"""Where the same error reads differently in one operation."""

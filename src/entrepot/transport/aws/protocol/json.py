@@ -1,0 +1,98 @@
+"""The JSON protocol, version 1.1: one JSON object in, one out.
+
+    POST / with X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.DescribeImages
+    {"repositoryName": "myapp"}  ->  200 {"imageDetails": [...]}  |  400 {"__type": "...", "message": "..."}
+
+Spec: Smithy, "AWS JSON 1.1 protocol".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from entrepot.domain.limit import JSON_DEPTH_MAX
+from entrepot.transport.aws.validate import WrongType
+from entrepot.transport.message import HttpResponse
+
+if TYPE_CHECKING:
+    from entrepot.transport.aws.error import Fault
+    from entrepot.transport.aws.model import OperationModel, Shape
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+
+
+def parse_body(body: bytes) -> dict[str, Any]:
+    """Read the JSON object of a request; an empty body is an empty object.
+
+    Raises:
+        WrongType: not UTF-8, not JSON, nested too deep, or not an object.
+    """
+    if not body:
+        return {}
+    try:
+        document = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise WrongType("The request body is not valid JSON") from error
+    if not isinstance(document, dict):
+        raise WrongType("The request body is not a JSON object")
+    _check_depth(document)
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _check_depth(document: Any) -> None:
+    """Walk level by level, so that neither depth nor size meets Python's recursion limit."""
+    level = [document]
+    for _ in range(JSON_DEPTH_MAX + 1):
+        inner = [child for parent in level for child in (parent.values() if isinstance(parent, dict) else parent)]
+        level = [child for child in inner if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise WrongType(f"The request body is nested deeper than {JSON_DEPTH_MAX} levels")
+
+
+def serialise(operation: OperationModel, result: dict[str, Any], request_id: str) -> HttpResponse:
+    """The answer to a successful call; members that are None are left out."""
+    document = _pack(operation.output, result) if operation.output else {}
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return HttpResponse(200, _headers(request_id), body)
+
+
+def serialise_fault(fault: Fault, request_id: str) -> HttpResponse:
+    """The answer to a failed call."""
+    document = {"__type": fault.code, "message": fault.message, **fault.members}
+    headers = {**_headers(request_id), "x-amzn-errortype": fault.code}
+    # Escaped: a message may quote text that came from outside, lone surrogates included.
+    return HttpResponse(fault.status, headers, json.dumps(document, separators=(",", ":")).encode())
+
+
+def _headers(request_id: str) -> dict[str, str]:
+    return {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id}
+
+
+def _pack(shape: Shape, value: Any) -> Any:
+    match shape.kind:
+        case "structure":
+            present = ((name, member, value.get(name)) for name, member in shape.members.items())
+            return {name: _pack(member, item) for name, member, item in present if item is not None}
+        case "list":
+            return [_pack(shape.element, item) for item in value]
+        case "map":
+            return {key: _pack(shape.element, item) for key, item in value.items()}
+        case "timestamp":
+            return _epoch_seconds(value)
+        case "blob":
+            return base64.b64encode(value).decode()
+        case _:
+            return value
+
+
+def _epoch_seconds(moment: datetime) -> float:
+    """Milliseconds are what AWS shows."""
+    return round(moment.timestamp(), 3)

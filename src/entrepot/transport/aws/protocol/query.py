@@ -1,0 +1,197 @@
+"""The Query protocol: form parameters in, XML out.
+
+    Action=GetCallerIdentity&Version=2011-06-15  ->
+    <GetCallerIdentityResponse xmlns="…"><GetCallerIdentityResult>…</GetCallerIdentityResult>
+      <ResponseMetadata><RequestId>…</RequestId></ResponseMetadata></GetCallerIdentityResponse>
+
+Spec: Smithy, "AWS query protocol"; STS API, "Common Errors".
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from entrepot.transport.aws.validate import WrongType
+from entrepot.transport.message import HttpResponse
+
+if TYPE_CHECKING:
+    from entrepot.transport.aws.error import Fault
+    from entrepot.transport.aws.model import OperationModel, ServiceModel, Shape
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+FIELDS_MAX = 500
+"""Form parameters in one request; bounds the work before a signature is checked."""
+
+CODES: Final = {
+    "AccessDeniedException": ("AccessDenied", 403),
+    "ExpiredTokenException": ("ExpiredToken", 403),
+    "IncompleteSignatureException": ("IncompleteSignature", 400),
+    "InvalidParameterException": ("ValidationError", 400),
+    "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
+    "MissingAuthenticationTokenException": ("MissingAuthenticationToken", 403),
+    "SerializationException": ("MalformedInput", 400),
+    "ThrottlingException": ("Throttling", 400),
+    "UnknownOperationException": ("InvalidAction", 400),
+    "UnrecognizedClientException": ("InvalidClientTokenId", 403),
+    "ValidationException": ("ValidationError", 400),
+}
+"""What the codes of the JSON protocol are called in IAM and STS, and with which status."""
+
+
+def parse_form(text: str) -> dict[str, str]:
+    """Read form parameters, from a body or a query string.
+
+    Raises:
+        WrongType: not a form, or a parameter given twice.
+    """
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
+    except ValueError as error:
+        raise WrongType("The request parameters can not be read") from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise WrongType("A request parameter is given more than once")
+    return form
+
+
+def parse_input(shape: Shape | None, form: dict[str, str]) -> dict[str, Any]:
+    """Form parameters as the structure that the validator takes; parameters of no member are ignored.
+
+    Raises:
+        WrongType: text where a number or a boolean belongs, or numbering with gaps.
+    """
+    if shape is None:
+        return {}
+    structure: dict[str, Any] = _unpack_structure(shape, form, "")
+    return structure
+
+
+def _unpack(shape: Shape, form: dict[str, str], name: str) -> Any:
+    match shape.kind:
+        case "structure":
+            return _unpack_structure(shape, form, f"{name}.") or None
+        case "list":
+            return _unpack_list(shape, form, name)
+        case "map":
+            return _unpack_map(shape, form, name)
+        case _:
+            text = form.get(name)
+            return None if text is None else _convert(shape.kind, text)
+
+
+def _unpack_structure(shape: Shape, form: dict[str, str], prefix: str) -> dict[str, Any]:
+    wanted = ((name, member, prefix + (member.location_name or name)) for name, member in shape.members.items())
+    # Shapes can be recursive; parameters are not, so nothing is entered that no parameter begins with.
+    named = ((name, member, path) for name, member, path in wanted if _is_named(form, path))
+    values = {name: _unpack(member, form, path) for name, member, path in named}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _is_named(form: dict[str, str], path: str) -> bool:
+    return path in form or any(name.startswith(f"{path}.") for name in form)
+
+
+def _unpack_list(shape: Shape, form: dict[str, str], name: str) -> list[Any]:
+    if form.get(name) == "":
+        return []  # how an empty list is written
+    prefix = name if shape.definition.get("flattened") else f"{name}.{shape.element.location_name or 'member'}"
+    items: list[Any] = []
+    while _is_named(form, path := f"{prefix}.{len(items) + 1}"):
+        items.append(_unpack(shape.element, form, path))
+    if not items:
+        raise WrongType(f"The list '{name}' is not numbered from 1")
+    return items
+
+
+def _unpack_map(shape: Shape, form: dict[str, str], name: str) -> dict[str, Any]:
+    prefix = name if shape.definition.get("flattened") else f"{name}.entry"
+    entries: dict[str, Any] = {}
+    while (key := form.get(f"{prefix}.{len(entries) + 1}.key")) is not None:
+        entries[key] = _unpack(shape.element, form, f"{prefix}.{len(entries) + 1}.value")
+    return entries
+
+
+def _convert(kind: str, text: str) -> Any:
+    try:
+        match kind:
+            case "integer" | "long":
+                return int(text)
+            case "double" | "float":
+                return float(text)
+            case "boolean":
+                return {"true": True, "false": False}[text.lower()]
+            case _:
+                return text
+    except (ValueError, KeyError) as error:
+        raise WrongType(f"A parameter can not be converted to {kind}") from error
+
+
+def serialise(
+    service: ServiceModel, operation: OperationModel, result: dict[str, Any], request_id: str
+) -> HttpResponse:
+    """The answer to a successful call; members that are None are left out."""
+    packed = _pack_members(operation.output, result) if operation.output else ""
+    wrapped = _element(operation.result_wrapper, packed) if operation.result_wrapper else packed
+    metadata = _element("ResponseMetadata", _element("RequestId", escape(request_id)))
+    name = f"{operation.name}Response"
+    body = f'<{name} xmlns="{service.xml_namespace}">{wrapped}{metadata}</{name}>'
+    return HttpResponse(200, _headers(request_id), body.encode())
+
+
+def serialise_fault(namespace: str | None, fault: Fault, request_id: str) -> HttpResponse:
+    """The answer to a failed call."""
+    code, status = CODES.get(fault.code, (fault.code, fault.status))
+    party = _element("Type", "Sender" if status < 500 else "Receiver")  # noqa: PLR2004 (server faults begin there)
+    error = _element("Error", party + _element("Code", escape(code)) + _element("Message", _text(fault.message)))
+    request = _element("RequestId", escape(request_id))
+    opening = f'<ErrorResponse xmlns="{namespace}">' if namespace else "<ErrorResponse>"
+    return HttpResponse(status, _headers(request_id), f"{opening}{error}{request}</ErrorResponse>".encode())
+
+
+def _headers(request_id: str) -> dict[str, str]:
+    return {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}
+
+
+def _pack_members(shape: Shape, value: dict[str, Any]) -> str:
+    present = ((member.location_name or name, member, value.get(name)) for name, member in shape.members.items())
+    return "".join(_pack(name, member, item) for name, member, item in present if item is not None)
+
+
+def _pack(name: str, shape: Shape, value: Any) -> str:
+    match shape.kind:
+        case "structure":
+            content = _pack_members(shape, value)
+        case "list":
+            inner = shape.element.location_name or "member"
+            content = "".join(_pack(inner, shape.element, item) for item in value)
+        case "map":
+            content = "".join(_entry(shape, key, item) for key, item in value.items())
+        case "timestamp":
+            content = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case "blob":
+            content = base64.b64encode(value).decode()
+        case "boolean":
+            content = "true" if value else "false"
+        case _:
+            content = _text(str(value))
+    return _element(name, content)
+
+
+def _entry(shape: Shape, key: str, item: Any) -> str:
+    return _element("entry", _element("key", _text(key)) + _pack("value", shape.element, item))
+
+
+def _text(value: str) -> str:
+    """Text that XML 1.0 can hold: what it cannot becomes U+FFFD."""
+    held = (
+        c if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "�" for c in value
+    )
+    return escape("".join(held))
+
+
+def _element(name: str, content: str) -> str:
+    return f"<{name}>{content}</{name}>"
