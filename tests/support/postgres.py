@@ -87,7 +87,7 @@ class PostgresServer:
     def _start(self) -> None:
         if self._account:
             os.chown(self._directory, self._account["user"], self._account["group"])
-        self._directory.chmod(0o755)  # noqa: S103 - the tests, as another user, come in for the socket
+        self._directory.chmod(0o755)  # the tests, as another user, come in for the socket
         data = str(self._directory / "data")
         self._run(
             "initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync",

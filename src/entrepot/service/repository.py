@@ -26,10 +26,10 @@ from entrepot.domain.repository import Repository, RepositoryName, RepositorySet
 from entrepot.domain.tag_mutability import TagMutability
 from entrepot.domain.view import RepositoryView
 from entrepot.service.context import Context
+from entrepot.service.event import record
 from entrepot.service.key import KeyService
 from entrepot.store.metadata import repository as rows
 from entrepot.store.metadata.base import Database
-from entrepot.store.metadata.event import insert_event
 from entrepot.store.metadata.registry import hold_registry
 from entrepot.store.metadata.repository_removal import delete_repository
 from entrepot.store.metadata.resource_tag import put_resource_tags
@@ -73,7 +73,7 @@ class RepositoryService:
             if rows.has_repositories_beyond(connection, registry_id, self._repositories_max):
                 raise LimitExceeded(f"{self._repositories_max} repositories in a registry")
             put_resource_tags(connection, made.id, resource_tags)
-            insert_event(connection, registry_id, Event(EventKind.REPOSITORY_CREATED, name, {}), now)
+            record(connection, registry_id, Event(EventKind.REPOSITORY_CREATED, name, {}), now)
             return made
 
         return await self._database.write(change)
@@ -120,7 +120,7 @@ class RepositoryService:
                 raise RepositoryNotEmpty(registry, name)
             now = self._context.now_micros()
             delete_repository(connection, held.repository.id, now)
-            insert_event(connection, held.registry_id, Event(EventKind.REPOSITORY_DELETED, name, {}), now)
+            record(connection, held.registry_id, Event(EventKind.REPOSITORY_DELETED, name, {}), now)
             return held.repository
 
         return await self._database.write(change)
