@@ -17,7 +17,7 @@ from entrepot.auth.canonical_request import query_pairs
 from entrepot.auth.claim import scope_of
 from entrepot.transport.aws.error import Fault, RequestFault
 from entrepot.transport.aws.model import VERSIONS, ServiceModel, service_model
-from entrepot.transport.aws.protocol import json, query
+from entrepot.transport.aws.protocol import ec2, json, query
 from entrepot.transport.message import HttpRequest, HttpResponse
 
 
@@ -26,6 +26,7 @@ class Protocol(Enum):
 
     JSON = "json"
     QUERY = "query"
+    EC2 = "ec2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,25 @@ def find_addressee(request: HttpRequest) -> Addressee:
 
 def answer_fault(request: HttpRequest, fault: Fault) -> HttpResponse:
     """A failure in the form that the caller's SDK reads."""
-    if protocol_of(request) is Protocol.JSON:
-        return json.serialise_fault(fault, request.request_id)
-    service = _query_service(request)
-    return query.serialise_fault(service.xml_namespace if service else None, fault, request.request_id)
+    match _protocol_of(request):
+        case Protocol.JSON:
+            return json.serialise_fault(fault, request.request_id)
+        case Protocol.EC2:
+            return ec2.serialise_fault(fault, request.request_id)
+        case Protocol.QUERY:
+            service = _query_service(request)
+            return query.serialise_fault(service.xml_namespace if service else None, fault, request.request_id)
 
 
-def protocol_of(request: HttpRequest) -> Protocol:
-    """The form of the answer, for any request at all."""
+def _protocol_of(request: HttpRequest) -> Protocol:
+    """The form of the answer, for any request at all; services of REST form read one of these too."""
     if "X-Amz-Target" in request.headers:
         return Protocol.JSON
-    is_xml = is_query(request) or (scope_of(request) or ("", ""))[1] == "s3"
-    return Protocol.QUERY if is_xml else Protocol.JSON
+    scope = scope_of(request)
+    service = scope[1] if scope else ""
+    if service == "ec2":
+        return Protocol.EC2
+    return Protocol.QUERY if service == "s3" or is_query(request) else Protocol.JSON
 
 
 def is_query(request: HttpRequest) -> bool:

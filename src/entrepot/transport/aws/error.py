@@ -53,6 +53,12 @@ def invalid_parameter(path: str, rule: str) -> str:
     return f"Invalid parameter at '{path}' failed to satisfy constraint: '{rule}'"
 
 
+def validation_error(path: str, rule: str, value: object) -> str:
+    """The sentence of ValidationException, as AWS's framework writes it."""
+    shown = "null" if value is None else f"'{str(value)[:256]}'"
+    return f"1 validation error detected: Value {shown} at '{path}' failed to satisfy constraint: {rule}"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table: a code, the words made from the error's fields, and extra members."""

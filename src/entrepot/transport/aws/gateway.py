@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 
@@ -25,12 +27,20 @@ from entrepot.domain.registry import Registry
 from entrepot.transport.aws.addressee import Addressee, Protocol, answer_fault, find_addressee
 from entrepot.transport.aws.budget import ByteBudget, Hold
 from entrepot.transport.aws.call import Call
-from entrepot.transport.aws.error import RequestFault, fault_of, internal_failure, invalid_parameter
+from entrepot.transport.aws.error import (
+    Fault,
+    RequestFault,
+    fault_of,
+    internal_failure,
+    invalid_parameter,
+    validation_error,
+)
 from entrepot.transport.aws.model import OperationModel, known_regions
 from entrepot.transport.aws.operation import BODY_BYTES_MAX, Row, find_operation
 from entrepot.transport.aws.protocol import json, query
 from entrepot.transport.aws.resource import target_of
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
+from entrepot.transport.body import BodyBroken
 from entrepot.transport.message import BodyTooLarge, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -49,7 +59,21 @@ SMALL_BUDGET_BYTES: Final = 16 * MIB
 _COPIES: Final = 2
 """A large body is in memory as bytes and as what was parsed from it."""
 
+_TOO_LARGE: Final = "The request body has more bytes than the operation takes"
+
 _log = structlog.get_logger(__name__)
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A request whose signature and input hold."""
+
+    caller: Caller
+    row: Row
+    parameters: dict[str, Any]
 
 
 class AwsGateway:
@@ -65,19 +89,22 @@ class AwsGateway:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="aws-body")
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request. Only the end of the connection or of the process is raised."""
+        """Answer one request.
+
+        Raises:
+            BodyBroken: the connection is of no more use.
+        """
         try:
             return await self._answer(request)
         except RequestFault as error:
             return answer_fault(request, error.fault)
         except RegistryError as error:
-            return answer_fault(request, fault_of(error, _operation_name(request)))
+            return answer_fault(request, fault_of(error, _named_operation(request)))
         except BodyTooLarge:
-            text = "The request body has more bytes than the operation takes"
-            return answer_fault(request, RequestFault("RequestEntityTooLargeException", text, 413).fault)
-        except (OSError, ConnectionError):
+            return answer_fault(request, Fault("RequestEntityTooLargeException", _TOO_LARGE, 413))
+        except BodyBroken:
             raise
-        except Exception as error:  # noqa: BLE001 (a border: whatever it is, the caller gets an answer)
+        except Exception as error:  # noqa: BLE001 (a border: whatever happened, the caller gets an answer)
             _log_failure(request, error)
             return answer_fault(request, internal_failure())
 
@@ -86,21 +113,23 @@ class AwsGateway:
         row = None if addressee.operation is None else _find_row(addressee, addressee.operation)
         signer = await self._authenticator.identify(request, addressee.service.signing_name)
         limit_bytes = BODY_BYTES_MAX if row is None else row.body_bytes_max
-        size_bytes = _expected_size(request, limit_bytes)
+        size_bytes = min(_stated_size(request, limit_bytes), limit_bytes)
         is_large = size_bytes > SMALL_BODY_BYTES
-        bodies = self._large if is_large else self._small
-        async with bodies.hold(size_bytes * _COPIES if is_large else size_bytes), self._large.hold(0) as hold:
-            body = await request.read_body(limit_bytes)
-            caller, row, parameters = await self._on_thread_if(
-                is_large, self._verify_and_parse, request, addressee, signer, body
-            )
-            del body
-            call = await self._authorise(request, row, caller, signer.claim.region, parameters, hold)
-            return await self._call(row, addressee, call)
+        share = self._large.hold(size_bytes * _COPIES) if is_large else self._small.hold(size_bytes)
+        async with share, self._large.hold(0) as hold:
+            opened = await self._read(request, addressee, signer, limit_bytes, is_large)
+            call = await self._authorise(request, opened, signer.claim.region, hold)
+            return await self._call(request, addressee, opened.row, call)
 
-    def _verify_and_parse(
-        self, request: HttpRequest, addressee: Addressee, signer: Identification, body: bytes
-    ) -> tuple[Caller, Row, dict[str, Any]]:
+    async def _read(
+        self, request: HttpRequest, addressee: Addressee, signer: Identification, limit_bytes: int, is_large: bool
+    ) -> _Opened:
+        body = await request.read_body(limit_bytes)
+        run = self._in_thread if is_large else _inline
+        return await run(lambda: self._open(request, addressee, signer, body))
+
+    def _open(self, request: HttpRequest, addressee: Addressee, signer: Identification, body: bytes) -> _Opened:
+        """Verify the signature, then parse and validate."""
         caller = self._authenticator.confirm(request, signer, hashlib.sha256(body).hexdigest())
         try:
             if addressee.protocol is Protocol.JSON:
@@ -108,37 +137,99 @@ class AwsGateway:
                 raw = json.parse_body(body)
             else:
                 form = _read_form(request, body)
-                row = _find_row(addressee, form.get("Action", ""))
+                row = _find_row(addressee, form.get("Action", ""), form.get("Version"))
                 raw = query.parse_input(addressee.service.operation(row.name).input, form)
-            return caller, row, _validate(addressee.service.operation(row.name), raw)
+            return _Opened(caller, row, _validate(addressee.service.operation(row.name), raw))
         except WrongType as error:
             raise RequestFault("SerializationException", str(error)) from error
 
-    async def _authorise(
-        self,
-        request: HttpRequest,
-        row: Row,
-        caller: Caller,
-        region: str,
-        parameters: dict[str, Any],
-        hold: Hold,
-    ) -> Call:
+    async def _authorise(self, request: HttpRequest, opened: _Opened, region: str, hold: Hold) -> Call:
+        row, caller, parameters = opened.row, opened.caller, opened.parameters
         target = target_of(row.resource, Registry(caller.account_id, region), parameters)
-        facts = RequestFacts(
-            source_ip=request.peer.address,
-            is_secure=request.peer.is_secure,
-            listener=request.peer.listener,
-            region=region,
-            user_agent=request.headers.get("User-Agent"),
-            referer=request.headers.get("Referer"),
-        )
+        facts = _facts(request, region)
         further = [action for action, member in row.also if parameters.get(member)]
         for action in (row.action, *further):
             await self._authorizer.check(caller, action, target.arns, facts)
         return Call(row.name, caller, target.registry, parameters, self._services, self._registry_url, hold)
 
-    async def _call(self, row: Row, addressee: Addressee, call: Call) -> HttpResponse:
-        assert row.handler is not None
-        result = await row.handler(call)
-        operation = addressee.service.operation(row.name)
-        return result
+    async def _call(self, request: HttpRequest, addressee: Addressee, row: Row, call: Call) -> HttpResponse:
+        result = await row.answer(call)
+        service, operation = addressee.service, addressee.service.operation(row.name)
+        run = self._in_thread if call.hold.held_bytes > MIB else _inline
+        if addressee.protocol is Protocol.JSON:
+            return await run(lambda: json.serialise(operation, result, request.request_id))
+        return await run(lambda: query.serialise(service, operation, result, request.request_id))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+async def _inline(work: Callable[[], T]) -> T:
+    return work()
+
+
+def _named_operation(request: HttpRequest) -> str | None:
+    return request.headers.get("X-Amz-Target", "").rpartition(".")[2] or None
+
+
+def _find_row(addressee: Addressee, name: str, version: str | None = None) -> Row:
+    service = addressee.service
+    row = find_operation(service.signing_name, name)
+    if row is not None and version in (None, service.api_version):
+        return row
+    shown = name[:128]
+    if version not in (None, service.api_version):
+        raise RequestFault("UnknownOperationException", f"Could not find operation {shown} for version {version[:32]}")
+    if name in service.operation_names:
+        raise RequestFault("UnknownOperationException", f"This server does not have the operation {shown} yet")
+    raise RequestFault("UnknownOperationException", f"The service has no operation '{shown}'")
+
+
+def _read_form(request: HttpRequest, body: bytes) -> dict[str, str]:
+    try:
+        return query.parse_form(request.raw_query if request.method == "GET" else body.decode())
+    except UnicodeDecodeError as error:
+        raise WrongType("The request body is not UTF-8") from error
+
+
+def _validate(operation: OperationModel, raw: dict[str, Any]) -> dict[str, Any]:
+    if operation.input is None:
+        return {}
+    try:
+        parameters: dict[str, Any] = compile_shape(operation.input)(raw, "")
+    except ConstraintBroken as error:
+        if "InvalidParameterException" in operation.errors:
+            raise RequestFault("InvalidParameterException", invalid_parameter(error.path, error.rule)) from error
+        raise RequestFault("ValidationException", validation_error(error.path, error.rule, error.value)) from error
+    return parameters
+
+
+def _facts(request: HttpRequest, region: str) -> RequestFacts:
+    return RequestFacts(
+        source_ip=request.peer.address,
+        is_secure=request.peer.is_secure,
+        listener=request.peer.listener,
+        region=region,
+        user_agent=request.headers.get("User-Agent"),
+        referer=request.headers.get("Referer"),
+    )
+
+
+def _stated_size(request: HttpRequest, unknown_bytes: int) -> int:
+    """Bytes of the body by its headers; `unknown_bytes` when it comes in chunks."""
+    length = request.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit():
+        return int(length[:20])
+    return unknown_bytes if "Transfer-Encoding" in request.headers else 0
+
+
+def _log_failure(request: HttpRequest, error: Exception) -> None:
+    """Log where it happened: no local variables, no parameters of statements, no headers."""
+    _log.error(
+        "aws request failed",
+        request_id=request.request_id,
+        target=request.headers.get("X-Amz-Target"),
+        error=type(error).__name__,
+        reason=str(error).partition("\n")[0][:300],
+        stack="".join(traceback.format_tb(error.__traceback__)),
+    )

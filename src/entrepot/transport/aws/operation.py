@@ -9,10 +9,10 @@ Spec: Service Authorization Reference, "Actions, resources, and condition keys f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from entrepot.domain.limit import LAYER_PART_BYTES_MAX, MANIFEST_BYTES_MAX, MIB
-from entrepot.transport.aws.call import Handler
+from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.ecr import authorization_token, image, layer, referrer, repository, resource_tag
 from entrepot.transport.aws.resource import ResourceKind
 from entrepot.transport.aws.sts import caller_identity
@@ -42,6 +42,12 @@ class Row:
     action: str
     also: tuple[tuple[str, str], ...] = ()
     """Further actions, each with the member whose presence demands it."""
+
+    async def answer(self, call: Call) -> dict[str, Any]:
+        """Run the handler of a row that has one."""
+        if self.handler is None:
+            raise LookupError(self.name)
+        return await self.handler(call)
 
     @property
     def body_bytes_max(self) -> int:

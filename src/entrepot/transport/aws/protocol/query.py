@@ -13,8 +13,8 @@ import base64
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
+from entrepot.transport.aws.protocol.xml import element, text
 from entrepot.transport.aws.validate import WrongType
 from entrepot.transport.message import HttpResponse
 
@@ -42,14 +42,14 @@ CODES: Final = {
 """What the codes of the JSON protocol are called in IAM and STS, and with which status."""
 
 
-def parse_form(text: str) -> dict[str, str]:
+def parse_form(encoded: str) -> dict[str, str]:
     """Read form parameters, from a body or a query string.
 
     Raises:
         WrongType: not a form, or a parameter given twice.
     """
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError as error:
         raise WrongType("The request parameters can not be read") from error
     form = dict(pairs)
@@ -79,8 +79,8 @@ def _unpack(shape: Shape, form: dict[str, str], name: str) -> Any:
         case "map":
             return _unpack_map(shape, form, name)
         case _:
-            text = form.get(name)
-            return None if text is None else _convert(shape.kind, text)
+            given = form.get(name)
+            return None if given is None else _convert(shape.kind, given)
 
 
 def _unpack_structure(shape: Shape, form: dict[str, str], prefix: str) -> dict[str, Any]:
@@ -115,17 +115,17 @@ def _unpack_map(shape: Shape, form: dict[str, str], name: str) -> dict[str, Any]
     return entries
 
 
-def _convert(kind: str, text: str) -> Any:
+def _convert(kind: str, given: str) -> Any:
     try:
         match kind:
             case "integer" | "long":
-                return int(text)
+                return int(given)
             case "double" | "float":
-                return float(text)
+                return float(given)
             case "boolean":
-                return {"true": True, "false": False}[text.lower()]
+                return {"true": True, "false": False}[given.lower()]
             case _:
-                return text
+                return given
     except (ValueError, KeyError) as error:
         raise WrongType(f"A parameter can not be converted to {kind}") from error
 
@@ -135,8 +135,8 @@ def serialise(
 ) -> HttpResponse:
     """The answer to a successful call; members that are None are left out."""
     packed = _pack_members(operation.output, result) if operation.output else ""
-    wrapped = _element(operation.result_wrapper, packed) if operation.result_wrapper else packed
-    metadata = _element("ResponseMetadata", _element("RequestId", escape(request_id)))
+    wrapped = element(operation.result_wrapper, packed) if operation.result_wrapper else packed
+    metadata = element("ResponseMetadata", element("RequestId", text(request_id)))
     name = f"{operation.name}Response"
     body = f'<{name} xmlns="{service.xml_namespace}">{wrapped}{metadata}</{name}>'
     return HttpResponse(200, _headers(request_id), body.encode())
@@ -145,9 +145,9 @@ def serialise(
 def serialise_fault(namespace: str | None, fault: Fault, request_id: str) -> HttpResponse:
     """The answer to a failed call."""
     code, status = CODES.get(fault.code, (fault.code, fault.status))
-    party = _element("Type", "Sender" if status < 500 else "Receiver")  # noqa: PLR2004 (server faults begin there)
-    error = _element("Error", party + _element("Code", escape(code)) + _element("Message", _text(fault.message)))
-    request = _element("RequestId", escape(request_id))
+    party = element("Type", "Sender" if status < 500 else "Receiver")  # noqa: PLR2004 (server faults begin there)
+    error = element("Error", party + element("Code", text(code)) + element("Message", text(fault.message)))
+    request = element("RequestId", text(request_id))
     opening = f'<ErrorResponse xmlns="{namespace}">' if namespace else "<ErrorResponse>"
     return HttpResponse(status, _headers(request_id), f"{opening}{error}{request}</ErrorResponse>".encode())
 
@@ -177,21 +177,9 @@ def _pack(name: str, shape: Shape, value: Any) -> str:
         case "boolean":
             content = "true" if value else "false"
         case _:
-            content = _text(str(value))
-    return _element(name, content)
+            content = text(str(value))
+    return element(name, content)
 
 
 def _entry(shape: Shape, key: str, item: Any) -> str:
-    return _element("entry", _element("key", _text(key)) + _pack("value", shape.element, item))
-
-
-def _text(value: str) -> str:
-    """Text that XML 1.0 can hold: what it cannot becomes U+FFFD."""
-    held = (
-        c if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "�" for c in value
-    )
-    return escape("".join(held))
-
-
-def _element(name: str, content: str) -> str:
-    return f"<{name}>{content}</{name}>"
+    return element("entry", element("key", text(key)) + _pack("value", shape.element, item))
