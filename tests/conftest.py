@@ -1,3 +1,3 @@
 """Fixtures that every test may use."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.database", "tests.support.service"]
+pytest_plugins = ["tests.support.postgres", "tests.support.database", "tests.support.service", "tests.support.image"]

@@ -99,6 +99,13 @@ class Namespace:
                 self.command(command), env=self.environment(env), stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
 
+    @staticmethod
+    def terminate(process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:
+        """Ask what `start` started to end, and wait; what it started in turn is its own business."""
+        for inside in psutil.Process(process.pid).children():
+            inside.terminate()
+        process.wait(timeout=seconds)
+
     def run(
         self,
         command: Sequence[str | Path],

@@ -1,0 +1,50 @@
+"""The figures as a table, on the terminal and in docs/benchmarks.md between its two marks."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from tests.bench.measure import MEASURES, Scale
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+
+Figures = Mapping[str, Mapping[str, Sequence[float]]]
+"""Measure → contender → one figure per round."""
+
+
+def ratio(figures: Mapping[str, Sequence[float]], ours: str, theirs: str) -> float:
+    """The median of each round's ratio, so that a slow moment of the machine touches both."""
+    return median(a / b for a, b in zip(figures[ours], figures[theirs], strict=True))
+
+
+def table(figures: Figures, scale: Scale, ours: str, theirs: str) -> str:
+    """A Markdown table of medians."""
+    lines = [f"| what | unit | {ours} | {theirs} | ratio |", "|---|---|---:|---:|---:|"]
+    for name, rounds in figures.items():
+        _, title, unit = MEASURES[name]
+        shown = title.format(layer=f"{scale.layer_bytes >> 20} MiB")
+        medians = " | ".join(f"{median(rounds[contender]):,.0f}" for contender in (ours, theirs))
+        lines.append(f"| {shown} | {unit} | {medians} | {ratio(rounds, ours, theirs):.2f} |")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What it ran on, in a line."""
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    return f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def write_page(text: str) -> None:
+    """Replace what stands between the marks, or begin the page."""
+    page = PAGE.read_text() if PAGE.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
