@@ -40,7 +40,8 @@ _RECORD_PULL = (
     )
     .values(pulled_at=bindparam("pulled"))
 )
-_IS_TAGGED = exists().where(tag.c.manifest_id == manifest.c.id)
+_ANY_TAG = tag.alias("any_tag")
+_IS_TAGGED = exists().where(_ANY_TAG.c.manifest_id == manifest.c.id)
 _DETAIL = (
     manifest.c.id,
     manifest.c.digest,
