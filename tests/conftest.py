@@ -1,3 +1,9 @@
 """Fixtures that every test may use."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.database", "tests.support.service", "tests.support.image"]
+pytest_plugins = [
+    "tests.support.no_skips",
+    "tests.support.postgres",
+    "tests.support.database",
+    "tests.support.service",
+    "tests.support.image",
+]
