@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from entrepot.app.listener import Listener
 from entrepot.domain.error import InvalidParameter
+from entrepot.domain.identity import check_access_key
 from entrepot.domain.limit import TOKEN_LIFETIME_SECONDS
 from entrepot.domain.registry import Registry
 
@@ -107,14 +108,11 @@ class Settings(BaseSettings):
     region: str = Field("us-east-1", description="Region that the first start makes and clients are set up for.")
     root_access_key_id: str | None = Field(
         None,
-        pattern=r"\A[A-Z0-9_]{16,128}\z",
         description="Access key id of the account's root user; when set, replaces the stored one at each start.",
         json_schema_extra={"default_text": "a random one, made at the first start"},
     )
     root_secret_access_key: SecretStr | None = Field(
         None,
-        min_length=8,
-        max_length=128,
         description="Secret of `root_access_key_id`.",
         json_schema_extra={"default_text": "a random one, made at the first start"},
     )
@@ -138,7 +136,7 @@ class Settings(BaseSettings):
     blob_dir: AbsolutePath | None = Field(
         None,
         description="Directory of the blobs, on a local disk.",
-        json_schema_extra={"default_text": "`blobs` in the data directory"},
+        json_schema_extra={"default_text": "`store` in the data directory"},
     )
     free_space_reserve: ByteSize | None = Field(
         None,
@@ -164,18 +162,16 @@ class Settings(BaseSettings):
         json_schema_extra={"default_text": "none", "items": "CIDR"},
     )
     aws_defaults: bool = Field(default=False, description="Begin with AWS's defaults where entrepot's differ.")
-    header_timeout_seconds: float = Field(
-        20.0, gt=0, le=3600, description="Time for a request's line and headers to arrive."
-    )
     stall_timeout_seconds: float = Field(
         60.0, gt=0, le=3600, description="A body that makes no progress for this long ends its connection."
     )
-    keepalive_timeout_seconds: float = Field(
-        75.0, gt=0, le=3600, description="An idle connection is closed after this long."
+    idle_timeout_seconds: float = Field(
+        75.0, gt=0, le=3600, description="A connection without a whole request for this long is closed."
     )
     shutdown_grace_seconds: float = Field(
         30.0, ge=0, le=3600, description="Time that requests under way get when the server is told to stop."
     )
+    access_log: bool = Field(default=False, description="Log a line for each request.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="Form of the log on standard error; `auto` is console on a terminal and json elsewhere."
@@ -242,6 +238,7 @@ class Settings(BaseSettings):
             raise ValueError("`listen` and `port` are both set; the one is short for the other")
         if (self.root_access_key_id is None) != (self.root_secret_access_key is None):
             raise ValueError("`root_access_key_id` and `root_secret_access_key` must be set together")
+        _check_root_key(self.root_access_key_id, self.root_secret_access_key)
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("`tls_certificate` and `tls_key` must be set together")
         for listener in self.listen:
@@ -286,6 +283,16 @@ def parse_master_key(text: str) -> bytes:
 
 def _from_base64(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
+
+
+def _check_root_key(access_key_id: str | None, secret: SecretStr | None) -> None:
+    if access_key_id is None or secret is None:
+        return
+    try:
+        check_access_key(access_key_id, secret.get_secret_value())
+    except InvalidParameter as error:
+        name = "root_access_key_id" if error.field == "accessKeyId" else "root_secret_access_key"
+        raise ValueError(f"`{name}` {error.detail}") from error
 
 
 def _registry(account_id: str, region: str) -> Registry:

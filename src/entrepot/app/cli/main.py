@@ -1,0 +1,38 @@
+"""The command line: nouns and verbs, each in its own module, loaded when it is called.
+
+entrepot serve | connect | admin account create|list|root-key | version
+"""
+
+from __future__ import annotations
+
+import typer
+
+from entrepot import __version__
+from entrepot.app.cli.account import account
+from entrepot.app.cli.connect import connect
+from entrepot.app.cli.output import say
+from entrepot.app.cli.serve import serve
+
+app = typer.Typer(
+    name="entrepot",
+    help="A self-hosted Amazon ECR: the ECR API and an OCI registry on one source of truth.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+admin = typer.Typer(help="Work on the database itself, never over the network.", no_args_is_help=True)
+admin.add_typer(account, name="account")
+app.add_typer(admin, name="admin")
+app.command()(serve)
+app.command()(connect)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    say(__version__)
+
+
+def run() -> None:
+    """The `entrepot` program."""
+    app()

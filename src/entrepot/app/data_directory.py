@@ -1,0 +1,170 @@
+"""The data directory: where everything a server keeps lies, and the lock that lets one server at a time use it.
+
+master.key        32 bytes as base64, mode 0600; made with the first database only
+metadata.sqlite   facts, unless database_url names a PostgreSQL
+blobs/            bytes, unless blob_dir names another place
+connect/          what `entrepot connect` made: certificate, state for undo
+server.lock       held by the running server
+server.json       addresses of the running server; gone when none runs
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from entrepot.app.config import MASTER_KEY_BYTES, Settings, parse_master_key
+
+
+class DataDirectoryError(Exception):
+    """The data directory cannot be used; the text says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """What other commands of this machine may know about the server that runs."""
+
+    pid: int
+    listeners: list[str]
+    registry_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Paths below one directory, and the few files that the application itself keeps there."""
+
+    path: Path
+    blobs: Path
+    sqlite_file: Path | None
+    """The database file; None when `database_url` names a PostgreSQL."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> DataDirectory:
+        """The directory that the settings name; nothing is made yet."""
+        root = settings.data_dir
+        sqlite_file = None if settings.database_url else root / "metadata.sqlite"
+        return cls(root, settings.blob_dir or root / "store", sqlite_file)
+
+    @property
+    def connect(self) -> Path:
+        """Where `entrepot connect` keeps its things."""
+        return self.path / "connect"
+
+    def create(self) -> None:
+        """Make what is missing, readable by nobody else.
+
+        Raises:
+            DataDirectoryError: it cannot be made or written.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataDirectoryError(f"cannot make the data directory {self.path}: {error.strerror}") from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise DataDirectoryError(f"cannot write to the data directory {self.path}: permission denied")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock. Children that inherit it hold it too, until the last of them is gone.
+
+        Raises:
+            DataDirectoryError: another server has it.
+        """
+        with open(self.path / "server.lock", "a+b") as lock:  # noqa: PTH123 - a mode that Path.open has as well
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise DataDirectoryError(
+                    f"another server{self._pid_text()} uses the data directory {self.path}"
+                ) from error
+            yield
+
+    def announce(self, server: RunningServer) -> None:
+        """Write `server.json`."""
+        write_private(self.path / "server.json", json.dumps(asdict(server)).encode() + b"\n", mode=0o644)
+
+    def withdraw(self) -> None:
+        """Remove `server.json`."""
+        (self.path / "server.json").unlink(missing_ok=True)
+
+    def running(self) -> RunningServer | None:
+        """The server that uses this directory now, if there is one."""
+        try:
+            server = RunningServer(**json.loads((self.path / "server.json").read_bytes()))
+            with open(self.path / "server.lock", "rb") as lock:  # noqa: PTH123 - as above
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return server
+        except (OSError, ValueError, TypeError):
+            pass
+        return None
+
+    def find_master_key(self, settings: Settings) -> bytes:
+        """The master key of the settings or the file; empty when there is neither.
+
+        Raises:
+            DataDirectoryError: the file is damaged or unreadable.
+        """
+        if settings.master_key is not None:
+            return parse_master_key(settings.master_key.get_secret_value())
+        try:
+            return parse_master_key(self._master_key_file.read_text("ascii"))
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise DataDirectoryError(f"cannot read {self._master_key_file}: {error.strerror}") from error
+        except ValueError as error:
+            raise DataDirectoryError(f"{self._master_key_file} is damaged: the key {error}") from error
+
+    def make_master_key(self) -> bytes:
+        """Write a fresh master key, durable on return. Never replaces one."""
+        key = secrets.token_bytes(MASTER_KEY_BYTES)
+        write_private(self._master_key_file, b64encode(key) + b"\n", replaces=False)
+        return key
+
+    @property
+    def _master_key_file(self) -> Path:
+        return self.path / "master.key"
+
+    def _pid_text(self) -> str:
+        with suppress(OSError, ValueError, KeyError):
+            return f" (process {json.loads((self.path / 'server.json').read_bytes())['pid']})"
+        return ""
+
+
+def write_private(path: Path, data: bytes, *, mode: int = 0o600, replaces: bool = True) -> None:
+    """Write a file in one step: others see the old content or the new. Durable on return.
+
+    Raises:
+        FileExistsError: it exists and may not be replaced.
+    """
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - a descriptor
+            os.fchmod(file.fileno(), mode)  # the umask may have taken bits away
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replaces:
+            fresh.rename(path)
+        else:
+            os.link(fresh, path)  # fails where a rename would replace
+    finally:
+        fresh.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

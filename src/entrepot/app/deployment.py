@@ -1,0 +1,33 @@
+"""Deployments: settings after the ports are bound, with what follows from them; what workers are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from entrepot.app.config import Settings
+from entrepot.app.data_directory import DataDirectory
+from entrepot.app.listener import Listener
+from entrepot.domain.registry import Registry
+from entrepot.domain.registry_url import RegistryUrl
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What one server is, the same in the supervisor and in every worker."""
+
+    settings: Settings
+    directory: DataDirectory
+    listeners: tuple[Listener, ...]
+    """With the ports that were bound."""
+    registry_url: RegistryUrl
+
+    @property
+    def registry(self) -> Registry:
+        """The registry that the first start made."""
+        return Registry(self.settings.account_id, self.settings.region)
+
+    @property
+    def api_url(self) -> str:
+        """Where clients of this machine reach the AWS API: plain HTTP on loopback if that is served."""
+        plain = [one for one in self.listeners if not one.is_secure]
+        return (plain or list(self.listeners))[0].local_url

@@ -1,0 +1,132 @@
+"""Wiring: settings become engines, stores, services and the handler of every plane. Once per worker, after the fork."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from entrepot.app import engine
+from entrepot.app.deployment import Deployment
+from entrepot.app.health import Health
+from entrepot.app.schedule import Periodic
+from entrepot.auth.authorize import Authorizer
+from entrepot.service.blob import BlobService
+from entrepot.service.context import Context
+from entrepot.service.event import EventService
+from entrepot.service.identity import IdentityService
+from entrepot.service.image import ImageService
+from entrepot.service.key import KeyService
+from entrepot.service.referrer import ReferrerService
+from entrepot.service.registry_token import RegistryTokenService
+from entrepot.service.repository import RepositoryService
+from entrepot.service.resource_tag import ResourceTagService
+from entrepot.service.services import Services
+from entrepot.service.upload import UploadService
+from entrepot.store.blob.base import BlobStore
+from entrepot.store.metadata.base import Database
+from entrepot.transport.aws.gateway import AwsGateway
+from entrepot.transport.middleware import Access, Handler, Middleware
+from entrepot.transport.oci.download import Downloads
+from entrepot.transport.oci.route import OciPlane
+from entrepot.transport.router import Router
+from entrepot.transport.watchdog import Watchdog
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 300.0
+TOKEN_PURGE_SECONDS = 3600.0
+EVENT_PURGE_SECONDS = 3600.0
+PULL_FLUSH_SECONDS = 90.0
+KEY_REFRESH_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Application:
+    """Everything that one worker has open."""
+
+    database: Database
+    services: Services
+    middleware: Middleware
+    schedule: list[Periodic] = field(default_factory=list)
+
+    def handler(self, listener: str) -> Handler:
+        """What serves the requests of a listener, named by its URL."""
+        return self.middleware.handler(listener)
+
+    async def close(self) -> None:
+        """Write what waits in memory and let go of everything."""
+        await self.services.image.pulls.flush(is_final=True)
+        await self.database.close()
+
+
+async def open_application(deployment: Deployment) -> Application:
+    """Open database, keys and store, and put the services together.
+
+    Raises:
+        MasterKeyMissing, MasterKeyWrong: the keys of the database cannot be opened.
+    """
+    settings, context = deployment.settings, Context()
+    database = engine.open_database(settings, deployment.directory)
+    try:
+        keys = await engine.open_keys(database, context, settings, deployment.directory)
+    except BaseException:
+        await database.close()
+        raise
+    store = engine.open_blob_store(settings, deployment.directory)
+    services = _services(deployment, database, context, keys, store)
+    authorizer = Authorizer()
+    router = Router(
+        oci=OciPlane(services, authorizer),
+        downloads=Downloads(services.blob, context),
+        aws=AwsGateway(services, authorizer, deployment.registry_url).handle,
+        probes=Health(database, store).probes(),
+    )
+    middleware = Middleware(
+        router,
+        trusted_proxies=settings.trusted_proxies,
+        watchdog=Watchdog(settings.stall_timeout_seconds),
+        on_access=_log_access if settings.access_log else None,
+    )
+    return Application(database, services, middleware, _schedule(services, EventService(database, context)))
+
+
+def _services(
+    deployment: Deployment, database: Database, context: Context, keys: KeyService, store: BlobStore
+) -> Services:
+    settings = deployment.settings
+    return Services(
+        context=context,
+        key=keys,
+        identity=IdentityService(database, context, keys),
+        registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
+        repository=RepositoryService(database, context, keys),
+        resource_tag=ResourceTagService(database),
+        blob=BlobService(database, context, keys, store),
+        upload=UploadService(database, context, keys, store),
+        image=ImageService(database, context),
+        referrer=ReferrerService(database),
+    )
+
+
+def _schedule(services: Services, events: EventService) -> list[Periodic]:
+    return [
+        Periodic("upload-sweep", SWEEP_SECONDS, lambda: services.upload.sweep(services.context.now()), True),
+        Periodic("token-purge", TOKEN_PURGE_SECONDS, services.registry_token.purge_expired, True),
+        Periodic("event-purge", EVENT_PURGE_SECONDS, events.purge, True),
+        Periodic("pull-flush", PULL_FLUSH_SECONDS, services.image.pulls.flush, False),
+        Periodic("key-refresh", KEY_REFRESH_SECONDS, services.key.refresh, False),
+    ]
+
+
+def _log_access(access: Access) -> None:
+    log.info(
+        "request",
+        id=access.request_id,
+        method=access.method,
+        path=access.path,
+        status=access.status,
+        seconds=round(access.seconds, 4),
+        address=access.address,
+        listener=access.listener,
+    )
