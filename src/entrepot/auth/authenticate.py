@@ -10,16 +10,14 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from entrepot.auth.claim import Claim, SignedMessage, read_claim
 from entrepot.auth.sigv4 import check_clock, check_scope, check_signature
 from entrepot.domain.endpoint import parse_endpoint
 from entrepot.domain.error import InvalidSignature, UnrecognizedClient
+from entrepot.domain.identity import AccessKey
 from entrepot.domain.principal import Caller
-
-if TYPE_CHECKING:
-    from entrepot.service.identity import AccessKey
 
 BODY_MISMATCH = "The provided 'x-amz-content-sha256' header does not match what was computed."
 

@@ -113,7 +113,7 @@ def read_claim(message: SignedMessage) -> Claim:
 
 
 def _check_single(message: SignedMessage) -> None:
-    names = [name.lower() for name in message.headers]
+    names = [name.lower() for name, _ in message.headers.items()]  # iterating over the headers shows each name once
     for name in {name for name in names if name in _SINGLE_HEADERS or name.startswith("x-amz-")}:
         if names.count(name) > 1:
             raise IncompleteSignature(f"The header '{name}' is given more than once")

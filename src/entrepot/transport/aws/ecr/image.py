@@ -5,23 +5,17 @@ Spec: ECR API, version 2015-09-21.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from entrepot.domain.digest import Digest
-from entrepot.domain.error import InvalidParameter, LimitExceeded
-from entrepot.domain.image import Image, ImageDetail, ImageFailure, ImageFilter, ImageStatus, TagStatus
-from entrepot.domain.limit import MIB, PAGE_SIZE_DEFAULT
+from entrepot.domain.error import InvalidParameter
+from entrepot.domain.image import Image, ImageDetail, ImageFilter, ImageStatus, TagStatus
+from entrepot.domain.limit import PAGE_SIZE_DEFAULT
 from entrepot.domain.page import PageRequest
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.transport.aws.call import Call
 from entrepot.transport.aws.ecr.image_id import read_all, read_batch, show, show_failure
 from entrepot.transport.aws.page_token import paging_of
-
-ANSWER_BYTES_MAX: Final = 64 * MIB
-"""Manifests in one answer of BatchGetImage; more is LimitExceededException."""
-
-MANIFESTS_AT_ONCE: Final = 16
-"""Manifests loaded before their size counts: at most 64 MiB."""
 
 
 async def put_image(call: Call) -> dict[str, Any]:
@@ -44,19 +38,9 @@ async def put_image(call: Call) -> dict[str, Any]:
 async def batch_get_image(call: Call) -> dict[str, Any]:
     batch = read_batch(call.parameters["imageIds"])
     accepted = call.parameters.get("acceptedMediaTypes", [])
-    images: list[dict[str, Any]] = []
-    failures: list[ImageFailure] = []
-    size_bytes = 0
-    for start in range(0, max(len(batch.ids), 1), MANIFESTS_AT_ONCE):
-        some = batch.ids[start : start + MANIFESTS_AT_ONCE]
-        found, missed = await call.services.image.batch_get(call.registry, call.repository, some, accepted)
-        loaded = sum(len(image.raw) for _, image in found)
-        size_bytes += loaded
-        if size_bytes > ANSWER_BYTES_MAX:
-            raise LimitExceeded("The manifests are too large for one answer; ask for fewer images")
-        await call.hold.grow(loaded)
-        images += [_image(call, image_id, image) for image_id, image in found]
-        failures += missed
+    found, failures = await call.services.image.batch_get(call.registry, call.repository, batch.ids, accepted)
+    await call.hold.grow(sum(len(image.raw) for _, image in found))
+    images = [_image(call, image_id, image) for image_id, image in found]
     return {"images": images, "failures": batch.failures + [show_failure(failure) for failure in failures]}
 
 
@@ -68,19 +52,24 @@ async def list_images(call: Call) -> dict[str, Any]:
 
 
 async def describe_images(call: Call) -> dict[str, Any]:
-    given, image_ids = call.parameters.get("filter", {}), call.parameters.get("imageIds")
-    image_filter = _read_filter(given)
-    if image_ids is not None:
-        if "nextToken" in call.parameters or "maxResults" in call.parameters:
-            raise InvalidParameter("imageIds", "imageIds can not be combined with nextToken or maxResults")
-        request = PageRequest(len(image_ids))
-        page = await call.services.image.describe(
-            call.registry, call.repository, read_all(image_ids), image_filter, request
-        )
-        return {"imageDetails": [_detail(call, detail) for detail in page.items]}
+    given = call.parameters.get("filter", {})
+    if "imageIds" in call.parameters:
+        return {"imageDetails": await _describe_named(call, given)}
     paging = paging_of(call, PAGE_SIZE_DEFAULT, given)
-    page = await call.services.image.describe(call.registry, call.repository, None, image_filter, paging.request)
+    page = await call.services.image.describe(call.registry, call.repository, None, _read_filter(given), paging.request)
     return {"imageDetails": [_detail(call, detail) for detail in page.items], "nextToken": paging.next_token(page)}
+
+
+async def _describe_named(call: Call, given: dict[str, str]) -> list[dict[str, Any]]:
+    if "nextToken" in call.parameters or "maxResults" in call.parameters:
+        raise InvalidParameter("imageIds", "imageIds can not be combined with nextToken or maxResults")
+    image_ids = read_all(call.parameters["imageIds"])
+    # Images that are named are shown whatever their storage class, unless the caller filters by it.
+    wanted = _read_filter({"imageStatus": "ANY"} | given)
+    page = await call.services.image.describe(
+        call.registry, call.repository, image_ids, wanted, PageRequest(len(image_ids))
+    )
+    return [_detail(call, detail) for detail in page.items]
 
 
 async def batch_delete_image(call: Call) -> dict[str, Any]:
