@@ -18,6 +18,7 @@ import psutil
 SERVER_ADDRESS = "192.0.2.10"
 """Outside 127.0.0.0/8 (RFC 5737), because docker trusts every 127.x registry without its certificate."""
 
+HOSTS, LOCALHOST = Path("/etc/hosts"), "127.0.0.1 localhost\n"
 SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 BUNDLE_VARIABLES = (
     "AWS_CA_BUNDLE",
@@ -42,8 +43,8 @@ _HOLD = """
 set -e
 ip link set lo up
 ip addr add "$1" dev lo
-mount --bind "$2" /etc/hosts
-mount --bind "$3" /etc/ssl/certs/ca-certificates.crt
+shift
+while [ $# -gt 0 ]; do mount --bind "$1" "$2"; shift 2; done
 echo ready
 while read -r _; do :; done
 """
@@ -60,6 +61,14 @@ def aws_names(accounts: Sequence[str], regions: Sequence[str]) -> list[str]:
     return names
 
 
+def names_lead_here(work: Path, names: Sequence[str], ca: Path) -> dict[Path, Path]:
+    """Mounts with which `names` lead to the server and the CA is trusted; `work` keeps the files."""
+    hosts, bundle = work / "hosts", work / "bundle.crt"
+    hosts.write_text(LOCALHOST + "".join(f"{SERVER_ADDRESS} {name}\n" for name in names))
+    bundle.write_bytes(SYSTEM_BUNDLE.read_bytes() + ca.read_bytes())
+    return {hosts: HOSTS, bundle: SYSTEM_BUNDLE}
+
+
 @dataclass
 class Namespace:
     """Running namespaces; commands are run inside with `run` and `start`."""
@@ -68,14 +77,15 @@ class Namespace:
     init_pid: int
 
     @classmethod
-    def open(cls, work: Path, names: Sequence[str], ca: Path) -> Namespace:
-        """Make the namespaces; `work` keeps the hosts file and the CA bundle."""
-        hosts = work / "hosts"
-        hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{SERVER_ADDRESS} {name}\n" for name in names))
-        bundle = work / "bundle.crt"
-        bundle.write_bytes(SYSTEM_BUNDLE.read_bytes() + ca.read_bytes())
-        hold = ["bash", "-c", _HOLD, "hold", SERVER_ADDRESS, str(hosts), str(bundle)]
-        holder = subprocess.Popen([*_UNSHARE, *hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def open(cls, mounts: Mapping[Path, Path]) -> Namespace:
+        """Make the namespaces, in which files and directories (keys) lie over those of the machine (values)."""
+        binds = [str(path) for pair in mounts.items() for path in pair]
+        holder = subprocess.Popen(
+            [*_UNSHARE, "bash", "-c", _HOLD, "hold", SERVER_ADDRESS, *binds],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert holder.stdout is not None
         if holder.stdout.readline().strip() != "ready":
             holder.kill()

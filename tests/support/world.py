@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from tests.support.certificate import Certificates, make_certificates
-from tests.support.namespace import SERVER_ADDRESS, Namespace, aws_names
+from tests.support.namespace import SERVER_ADDRESS, Namespace, aws_names, names_lead_here
 from tests.support.poll import wait_until
 from tests.support.server import ACCOUNT, AWS_ENVIRONMENT, PROGRAM, REGION, ROOT_ENVIRONMENT
 
@@ -101,7 +101,7 @@ def open_world() -> Iterator[World]:
     (directory / "owner.pid").write_text(str(os.getpid()))
     names = aws_names(ACCOUNTS, REGIONS)
     certificates = make_certificates(directory, [*names, SERVER_ADDRESS])
-    namespace = Namespace.open(directory, names, certificates.ca)
+    namespace = Namespace.open(names_lead_here(directory, names, certificates.ca))
     world = World(directory, namespace)
     try:
         _start_server(world, certificates)
