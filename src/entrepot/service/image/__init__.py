@@ -16,7 +16,7 @@ from entrepot.domain.error import (
     ImageReferencedByManifestList,
 )
 from entrepot.domain.image import FailureCode, Image, ImageDetail, ImageFailure, ImageFilter
-from entrepot.domain.limit import BLOB_PROMISE_SECONDS, MIB
+from entrepot.domain.limit import BLOB_PROMISE_RENEWED_SECONDS, MIB
 from entrepot.domain.manifest import Manifest, parse_manifest
 from entrepot.domain.page import Page, PageRequest
 from entrepot.domain.reference import ImageId, Reference, Tag
@@ -253,7 +253,7 @@ class ImageService:
         self, registry: Registry, name: RepositoryName, image_ids: Sequence[ImageId], *, is_child_kept: bool
     ) -> DeletionOutcome:
         now = self._context.now_micros()
-        keep_until = now + BLOB_PROMISE_SECONDS * _MICROS
+        keep_until = now + BLOB_PROMISE_RENEWED_SECONDS * _MICROS
         deletion = Deletion(registry, name, image_ids, is_child_kept, now, keep_until)
         return await self._database.write(lambda connection: delete_images(connection, deletion))
 
