@@ -15,12 +15,13 @@ def main() -> None:
     """One line a check: the answer, the title and, for a no, the reason."""
     arguments = _arguments()
     target = Target(arguments.api, arguments.registry, arguments.access_key, arguments.secret_key, arguments.region)
+    target.ask_anonymously("/v2/")  # fails here when nobody listens, rather than with a "no" in each line
     checks = {"Images are there after a restart": pull_kept} if arguments.restarted else CHECKS
     for title, check in checks.items():
         answer, reason = _run(check, target)
         print(f"{answer:10} {title}{f'  ({reason})' if reason else ''}", flush=True)
     if not arguments.restarted:
-        push_kept(target)
+        _run(push_kept, target)
 
 
 def _run(check: Check, target: Target) -> tuple[str, str]:

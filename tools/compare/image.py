@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from tools.compare.target import MANIFEST_TYPE, Answer, Target, digest, manifest
+import contextlib
+import json
+from typing import Any
 
-CONFIG = b'{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[]}}'
+from botocore.exceptions import ClientError
+
+from tools.compare.target import MANIFEST_TYPE, Answer, Target, descriptor, digest, manifest
+
+
+def config(layer: bytes) -> bytes:
+    """The configuration of an image of one layer."""
+    root = {"type": "layers", "diff_ids": [digest(layer)]}
+    return json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": root}).encode()
+
+
+def image(layer: bytes, **members: Any) -> bytes:
+    """The manifest of an image of one layer."""
+    return manifest(config(layer), [layer], **members)
 
 
 def push(target: Target, repository: str, layer: bytes) -> bytes:
@@ -16,10 +31,10 @@ def push(target: Target, repository: str, layer: bytes) -> bytes:
 
 def upload_all(target: Target, repository: str, layer: bytes) -> bytes:
     """Upload configuration and layer; the manifest for them."""
-    for content in (CONFIG, layer):
+    for content in (config(layer), layer):
         answer = upload(target, repository, content, digest(content))
         assert answer.status == 201, answer
-    return manifest(CONFIG, [layer])
+    return image(layer)
 
 
 def upload(target: Target, repository: str, content: bytes, named: str) -> Answer:
@@ -40,11 +55,10 @@ def get_manifest(target: Target, repository: str, reference: str) -> Answer:
 
 
 def push_referrer(target: Target, repository: str) -> dict[str, str]:
-    image = push(target, repository, b"subject")
-    subject = {"mediaType": MANIFEST_TYPE, "digest": digest(image), "size": len(image)}
-    text = manifest(CONFIG, [b"subject"], subject=subject, artifactType="application/x.compare")
+    subject = descriptor(push(target, repository, b"subject"), MANIFEST_TYPE)
+    text = image(b"subject", subject=subject, artifactType="application/x.compare")
     assert put_manifest(target, repository, digest(text), text).status == 201
-    return {"digest": digest(text), "subject": digest(image)}
+    return {"digest": digest(text), "subject": subject["digest"]}
 
 
 def upload_by_api(target: Target, repository: str, content: bytes, named: str) -> None:
@@ -52,3 +66,11 @@ def upload_by_api(target: Target, repository: str, content: bytes, named: str) -
     upload = {"repositoryName": repository, "uploadId": upload_id}
     target.ecr.upload_layer_part(**upload, partFirstByte=0, partLastByte=len(content) - 1, layerPartBlob=content)
     target.ecr.complete_layer_upload(**upload, layerDigests=[named])
+
+
+def put_layers(target: Target, repository: str, layer: bytes) -> bytes:
+    """Upload by the API what a manifest needs, as far as the server wants layers at all; the manifest for it."""
+    for content in (config(layer), layer):
+        with contextlib.suppress(ClientError):
+            upload_by_api(target, repository, content, digest(content))
+    return image(layer)

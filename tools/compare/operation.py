@@ -7,9 +7,9 @@ import uuid
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.model import ListShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, OperationModel, Shape, StringShape, StructureShape
 
-from tools.compare.target import Target, digest, error_code
+from tools.compare.target import Target, digest, error_code, manifest
 
 _COMMON_ERRORS = {"ValidationException", "InvalidParameterException", "AccessDeniedException"}
 
@@ -24,8 +24,9 @@ def answered_operations(target: Target) -> tuple[list[str], int]:
 def _answers(target: Target, operation: OperationModel) -> bool:
     """Whether an operation answers a well-formed request with its output or with an error that it documents."""
     documented = {shape.name for shape in operation.error_shapes} | _COMMON_ERRORS
+    request = {**_example(operation.input_shape), **_MORE.get(operation.name, {})}
     try:
-        target.ecr._make_api_call(operation.name, _example(operation.input_shape))  # noqa: SLF001 -- by model name
+        target.ecr._make_api_call(operation.name, request)  # noqa: SLF001 -- by model name
     except ClientError as error:
         return error_code(error) in documented - {"ServerException"}
     except BotoCoreError:
@@ -39,6 +40,7 @@ _EXAMPLES = {
     "uploadId": str(uuid.UUID(int=0)),
     "layerDigest": digest(b"none"),
     "imageDigest": digest(b"none"),
+    "imageManifest": manifest(b"none", [b"none"]).decode(),
     "registryId": "123456789012",
     "region": "us-west-2",
     "resourceArn": "arn:aws:ecr:us-east-1:123456789012:repository/compare/none",
@@ -54,6 +56,10 @@ _EXAMPLES = {
 }
 
 
+_MORE = {"PutRegistryScanningConfiguration": {"scanType": "BASIC", "rules": []}}
+"""Members that a request needs to mean anything, although none is required."""
+
+
 def _example(shape: Shape | None, name: str = "") -> Any:
     """The smallest value of a shape: required members only."""
     if name in _EXAMPLES:
@@ -64,4 +70,6 @@ def _example(shape: Shape | None, name: str = "") -> Any:
         return [_example(shape.member)]
     if shape is None:
         return {}
-    return {"string": (shape.enum or ["none"])[0], "blob": b"x", "boolean": True}.get(shape.type_name, 0)
+    if isinstance(shape, StringShape):
+        return shape.enum[0] if shape.enum else "none"
+    return {"string": "none", "blob": b"x", "boolean": True}.get(shape.type_name, 0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tools.docs import error, setting
+from tools.docs import coverage, error, setting
 from tools.docs import map as code_map
 from tools.docs.tree import DOCS
 
 PAGES: dict[str, Callable[[], str]] = {
+    "coverage.md": coverage.page,
     "errors.md": error.page,
     "map.md": code_map.page,
     "settings.md": setting.page,
