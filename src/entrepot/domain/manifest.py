@@ -15,6 +15,8 @@ from entrepot.domain.error import DigestInvalid, ManifestInvalid, ManifestTooLar
 from entrepot.domain.limit import JSON_DEPTH_MAX, MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX
 
 SIZE_MAX = 2**63 - 1
+SCHEMA_VERSION = 2
+"""The only schemaVersion of Docker's schema 2 and of OCI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def parse_manifest(raw: bytes, declared_type: str | None = None, algorithm: str 
     document = parse_json_object(raw)
     kind = _media_type(document, declared_type)
     digest = Digest.of(raw, algorithm)
-    if document.get("schemaVersion") != 2 or isinstance(document["schemaVersion"], bool):
+    if document.get("schemaVersion") != SCHEMA_VERSION or isinstance(document["schemaVersion"], bool):
         raise ManifestInvalid("schemaVersion must be 2")
     subject = _descriptor(document["subject"], "subject") if document.get("subject") is not None else None
     artifact_type = _text(document, "artifactType")

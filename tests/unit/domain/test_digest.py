@@ -1,5 +1,6 @@
 """Digests are read strictly and written back the same."""
 
+import contextlib
 import hashlib
 
 import pytest
@@ -43,10 +44,8 @@ def test_refuses(text: str) -> None:
 
 @given(text=st.text(max_size=80))
 def test_never_raises_anything_else(text: str) -> None:
-    try:
+    with contextlib.suppress(DigestInvalid):
         assert str(Digest.parse(text)) == text
-    except DigestInvalid:
-        pass
 
 
 def test_unknown_algorithm_has_no_hasher() -> None:

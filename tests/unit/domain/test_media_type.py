@@ -22,5 +22,5 @@ def test_essence_drops_parameters() -> None:
         (["text/*"], False),
     ],
 )
-def test_accepts(accept: list[str], taken: bool) -> None:  # noqa: FBT001
+def test_accepts(accept: list[str], taken: bool) -> None:
     assert accepts(accept, OCI_MANIFEST) is taken

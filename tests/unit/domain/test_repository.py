@@ -1,5 +1,6 @@
 """Repository names: the grammar of ECR."""
 
+import contextlib
 import time
 
 import pytest
@@ -17,7 +18,24 @@ def test_accepts(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "A/b", "/ab", "ab/", "a//b", "-ab", "ab-", "a..b", "a___b", "a._b", "a b", "ab\n", "ä", "a" * 257, "a/../b"],
+    [
+        "",
+        "a",
+        "A/b",
+        "/ab",
+        "ab/",
+        "a//b",
+        "-ab",
+        "ab-",
+        "a..b",
+        "a___b",
+        "a._b",
+        "a b",
+        "ab\n",
+        "ä",
+        "a" * 257,
+        "a/../b",
+    ],
 )
 def test_refuses(text: str) -> None:
     with pytest.raises(NameInvalid):
@@ -26,10 +44,8 @@ def test_refuses(text: str) -> None:
 
 @given(text=st.text(max_size=300))
 def test_never_raises_anything_else(text: str) -> None:
-    try:
+    with contextlib.suppress(NameInvalid):
         parse_repository_name(text)
-    except NameInvalid:
-        pass
 
 
 def test_adversarial_text_is_fast() -> None:

@@ -24,7 +24,7 @@ from entrepot.domain.tag_mutability import TagMutability, parse_tag_mutability, 
         ("MUTABLE_WITH_EXCLUSION", ("v*", "prod"), "prod2", False),
     ],
 )
-def test_matrix(mode: str, filters: tuple[str, ...] | None, tag: str, fixed: bool) -> None:  # noqa: FBT001
+def test_matrix(mode: str, filters: tuple[str, ...] | None, tag: str, fixed: bool) -> None:
     assert parse_tag_mutability(mode, filters).is_fixed(Tag.parse(tag)) is fixed
 
 
