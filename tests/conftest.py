@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.support.database",
     "tests.support.service",
     "tests.support.image",
+    "tests.support.bytes",
 ]

@@ -37,11 +37,11 @@ class StoredBlob:
 
 @dataclass(frozen=True, slots=True)
 class LayerAvailability:
-    """What BatchCheckLayerAvailability answers for one digest; size and type are None when unavailable."""
+    """What BatchCheckLayerAvailability answers for one digest; size (bytes) and type are None when unavailable."""
 
     digest: Digest
     is_available: bool
-    size_bytes: int | None = None
+    size: int | None = None
     media_type: str | None = None
     """As a manifest of the repository names it; None before one does."""
 

@@ -1,0 +1,194 @@
+"""Blobs: looking them up, reading, keeping, mounting, unlinking, and URLs to download them.
+
+Every answer about existence comes from the links of the repository that was asked for, never from the blob itself.
+
+Spec: OCI Distribution 1.1, "Pulling blobs", "Mounting a blob from another repository"; ECR API,
+BatchCheckLayerAvailability and GetDownloadUrlForLayer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from entrepot.domain.blob import LayerAvailability, StoredBlob
+from entrepot.domain.digest import Digest
+from entrepot.domain.download_url import Download, signed_path, verified_download
+from entrepot.domain.error import BlobNotFound, BlobReferenced, LayersNotFound, RepositoryNotFound
+from entrepot.domain.limit import (
+    BLOB_PROMISE_RENEWED_SECONDS,
+    BLOB_PROMISE_SECONDS,
+    DOWNLOAD_URL_LIFETIME_SECONDS,
+    MIB,
+)
+from entrepot.domain.registry import Registry
+from entrepot.domain.repository import RepositoryName
+from entrepot.domain.view import BlobView
+from entrepot.service.context import Context
+from entrepot.service.key import KeyService
+from entrepot.service.storage import Storage
+from entrepot.store.blob.base import Reader
+from entrepot.store.metadata import blob as rows
+from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.repository_key import get_repository_key
+from entrepot.store.metadata.view import view_blob
+
+READ_BYTES = MIB
+"""Plain bytes read at once: four frames."""
+
+DOWNLOAD_PURPOSE = "download-url"
+_MICROS = 1_000_000
+
+
+class BlobService:
+    """Blobs of every registry of this server."""
+
+    def __init__(self, database: Database, context: Context, keys: KeyService, storage: Storage) -> None:
+        self._database = database
+        self._context = context
+        self._keys = keys
+        self._storage = storage
+
+    async def view(self, caller_account_id: str, registry: Registry, name: RepositoryName, digest: Digest) -> BlobView:
+        """The one read of a request for a blob."""
+        return await self._database.lookup(
+            lambda connection: view_blob(connection, caller_account_id, registry, name, digest)
+        )
+
+    async def open(self, blob: StoredBlob, start: int = 0, end: int | None = None) -> AsyncIterator[bytes | bytearray]:
+        """Yield the bytes `start` to `end` (exclusive; None for all), up to 1 MiB at a time.
+
+        Read on the event loop when the page cache has them, else in a thread. Closing early releases everything.
+
+        Raises:
+            BlobDamaged: the bytes are missing, too short or fail their tag; nothing of the bad frame was yielded.
+        """
+        stop = blob.size_bytes if end is None else min(end, blob.size_bytes)
+        location = await self._storage.location(
+            blob.domain_id, blob.storage_key, blob.format, blob.frame_bytes, blob.wrapped_key
+        )
+        reader = self._storage.store.open(location, blob.size_bytes)
+        try:
+            while start < stop:
+                # pieces end where frames end, so that no frame is decrypted twice
+                piece_end = min(start - start % blob.frame_bytes + READ_BYTES, stop)
+                yield await self._read(reader, start, piece_end)
+                start = piece_end
+        finally:
+            reader.close()
+
+    async def promise(self, view: BlobView) -> None:
+        """Keep a blob that the caller is told to exist for at least an hour; writes only when less is left."""
+        blob, repository = view.blob, view.repository
+        if blob is None or repository is None or blob.is_referenced:
+            return
+        if blob.keep_until - self._context.now() >= timedelta(seconds=BLOB_PROMISE_SECONDS):
+            return
+        await self._database.write(lambda connection: self._extend(connection, repository.id, [blob.id]))
+
+    async def check_layers(
+        self, registry: Registry, name: RepositoryName, digests: Sequence[Digest]
+    ) -> list[LayerAvailability]:
+        """Which of `digests` the repository holds, in their order; those that it does are kept for an hour.
+
+        Raises:
+            RepositoryNotFound
+        """
+        repository_id, links = await self._database.read(
+            lambda connection: self._find_links(connection, registry, name, digests)
+        )
+        soon = self._context.now_micros() + BLOB_PROMISE_SECONDS * _MICROS
+        unsure = [link.blob_id for link in links if link.media_type is None and link.keep_until < soon]
+        if unsure:
+            await self._database.write(lambda connection: self._extend(connection, repository_id, sorted(unsure)))
+        found = {link.digest: LayerAvailability(link.digest, True, link.size_bytes, link.media_type) for link in links}
+        return [found.get(digest, LayerAvailability(digest, False)) for digest in digests]
+
+    async def mount(self, registry: Registry, target: RepositoryName, source: RepositoryName, digest: Digest) -> bool:
+        """Link a blob of `source` into `target` of the same registry; False when that cannot be, for any reason."""
+
+        def change(connection: Connection) -> bool:
+            try:
+                into = get_repository_key(connection, registry, target, is_locked=True)
+                origin = get_repository_key(connection, registry, source, is_locked=False)
+            except RepositoryNotFound:
+                return False
+            if into.domain_id != origin.domain_id:
+                return False
+            if not rows.find_links(connection, origin.id, origin.domain_id, [digest]):
+                return False
+            blob_id = rows.hold_blob(connection, origin.domain_id, digest)
+            if blob_id is None:
+                return False
+            now = self._context.now_micros()
+            rows.link_blob(connection, into.id, blob_id, now, self._keep_until(now))
+            return True
+
+        return await self._database.write(change)
+
+    async def unlink(self, registry: Registry, name: RepositoryName, digest: Digest) -> None:
+        """Have the repository hold a blob no longer; the collector takes the bytes when nobody holds it.
+
+        Raises:
+            RepositoryNotFound, BlobNotFound
+            BlobReferenced: a manifest of the repository names it.
+        """
+
+        def change(connection: Connection) -> None:
+            repository = get_repository_key(connection, registry, name, is_locked=True)
+            blob_id = rows.hold_link(connection, repository.id, repository.domain_id, digest)
+            if blob_id is None:
+                raise BlobNotFound(name, digest)
+            if rows.is_referenced(connection, repository.id, blob_id):
+                raise BlobReferenced(name, digest)
+            rows.unlink_blob(connection, repository.id, blob_id)
+
+        await self._database.write(change)
+
+    async def sign_download(self, registry: Registry, name: RepositoryName, digest: Digest) -> str:
+        """Path and query of a URL for a layer that a manifest of the repository references.
+
+        Raises:
+            RepositoryNotFound
+            LayersNotFound: there is no such layer, or no manifest names it.
+        """
+        _, links = await self._database.lookup(
+            lambda connection: self._find_links(connection, registry, name, [digest])
+        )
+        if not links or links[0].media_type is None:
+            raise LayersNotFound(registry, name, [digest])
+        expires = int(self._context.now().timestamp()) + DOWNLOAD_URL_LIFETIME_SECONDS
+        return signed_path(Download(registry, name, digest, expires), self._keys.signing_key(DOWNLOAD_PURPOSE))
+
+    def verify_download(self, path: str, query: str, now: datetime) -> tuple[Registry, RepositoryName, Digest]:
+        """What a download URL is for; repository and link are still to be looked up.
+
+        Raises:
+            AccessDenied: not ours, or changed.
+            TokenExpired: its time is over.
+        """
+        find_key = lambda key_id: self._keys.verification_key(DOWNLOAD_PURPOSE, key_id)  # noqa: E731
+        download = verified_download(path, query, now, find_key)
+        return download.registry, download.repository, download.digest
+
+    async def _read(self, reader: Reader, start: int, end: int) -> bytearray:
+        piece = bytearray(end - start)
+        if not reader.read_into(start, memoryview(piece), wait=False):
+            await self._storage.read(reader.read_into, start, memoryview(piece), wait=True)
+        return piece
+
+    def _find_links(
+        self, connection: Connection, registry: Registry, name: RepositoryName, digests: Sequence[Digest]
+    ) -> tuple[int, list[rows.LinkRow]]:
+        repository = get_repository_key(connection, registry, name, is_locked=False)
+        return repository.id, rows.find_links(connection, repository.id, repository.domain_id, digests)
+
+    def _extend(self, connection: Connection, repository_id: int, blob_ids: list[int]) -> None:
+        now = self._context.now_micros()
+        before = now + BLOB_PROMISE_SECONDS * _MICROS
+        rows.extend_promise(connection, repository_id, blob_ids, before, self._keep_until(now))
+
+    def _keep_until(self, now: int) -> int:
+        return now + BLOB_PROMISE_RENEWED_SECONDS * _MICROS

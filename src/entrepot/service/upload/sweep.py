@@ -1,0 +1,71 @@
+"""Sweeping: uploads past their time and doomed objects are removed, in batches.
+
+Rows first decide, bytes follow, and the row that names the bytes goes last: whatever is cut off is done again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from entrepot.domain.limit import UPLOAD_LEASE_SECONDS
+from entrepot.service.storage import Storage
+from entrepot.store.metadata import doomed
+from entrepot.store.metadata import upload as rows
+from entrepot.store.metadata.base import Database
+
+BATCH = 100
+BATCHES_MAX = 20
+_MICROS = 1_000_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one run removed."""
+
+    uploads: int
+    objects: int
+
+
+async def sweep(database: Database, storage: Storage, now: int) -> Swept:
+    """Remove at most BATCHES_MAX batches of each kind; `now` in microseconds UTC. Safe to run in parallel."""
+    uploads = objects = 0
+    for _ in range(BATCHES_MAX):
+        expired = await database.write(lambda connection: _expire(connection, now))
+        uploads += expired
+        if expired < BATCH:
+            break
+    for _ in range(BATCHES_MAX):
+        due = await database.read(lambda connection: doomed.list_due(connection, storage.store.name, now, BATCH))
+        gone = [name for name in due if await _remove(storage, name)]
+        if gone:
+            await database.write(partial(doomed.forget, storage_keys=gone))
+        objects += len(gone)
+        if len(gone) < BATCH:
+            break
+    return Swept(uploads, objects)
+
+
+def _expire(connection: Connection, now: int) -> int:
+    claimed = rows.claim_expired(connection, now, BATCH)
+    for upload_id, storage_key, store in claimed:
+        rows.remove_upload(connection, upload_id)
+        doomed.doom(connection, storage_key, store, now + UPLOAD_LEASE_SECONDS * _MICROS)
+    return len(claimed)
+
+
+async def _remove(storage: Storage, name: str) -> bool:
+    """Remove the bytes of a doomed object; False when the store would not, which is tried again."""
+    key = name.removesuffix(doomed.STAGING_SUFFIX)
+    work = storage.store.delete if key == name else storage.store.discard
+    try:
+        await storage.publish(work, key)
+    except OSError:
+        log.exception("sweep.failed", storage_key=name)
+        return False
+    return True

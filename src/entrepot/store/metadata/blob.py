@@ -1,0 +1,143 @@
+"""Blob rows, and the links by which a repository holds them.
+
+On PostgreSQL a link is taken or removed under locks in the order repository, links, blobs by id; the collector
+claims blobs FOR UPDATE and finds the links that were made meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
+
+from entrepot.domain.digest import Digest
+from entrepot.store.metadata.base import insert
+from entrepot.store.metadata.image import to_digest
+from entrepot.store.metadata.schema import blob, manifest_reference, repository_blob
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlob:
+    """A blob whose bytes are published and durable; `created_at` in microseconds UTC."""
+
+    domain_id: int
+    digest: Digest
+    size_bytes: int
+    storage_key: str
+    store: str
+    format: int
+    frame_bytes: int
+    wrapped_key: bytes | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A blob that a repository holds."""
+
+    blob_id: int
+    digest: Digest
+    size_bytes: int
+    keep_until: int
+    media_type: str | None
+    """As a manifest of the repository names it; None when none references it."""
+
+
+_REFERENCES = (
+    manifest_reference.c.repository_id == repository_blob.c.repository_id,
+    manifest_reference.c.blob_id == repository_blob.c.blob_id,
+)
+_IS_REFERENCED = exists().where(*_REFERENCES)
+_LINKS = (
+    select(
+        blob.c.id,
+        blob.c.digest,
+        blob.c.size_bytes,
+        repository_blob.c.keep_until,
+        select(func.min(manifest_reference.c.media_type)).where(*_REFERENCES).scalar_subquery().label("media_type"),
+    )
+    .join(repository_blob, repository_blob.c.blob_id == blob.c.id)
+    .where(
+        repository_blob.c.repository_id == bindparam("repository_id"),
+        blob.c.domain_id == bindparam("domain_id"),
+        blob.c.digest.in_(bindparam("digests", expanding=True)),
+    )
+)
+
+
+def insert_blob(connection: Connection, row: NewBlob) -> int | None:
+    """Record a blob; None when the domain holds its digest already."""
+    values = {name: getattr(row, name) for name in NewBlob.__dataclass_fields__} | {"digest": str(row.digest)}
+    statement = insert(connection, blob).values(values).on_conflict_do_nothing(index_elements=["domain_id", "digest"])
+    row_id: int | None = connection.scalar(statement.returning(blob.c.id))
+    return row_id
+
+
+def hold_blob(connection: Connection, domain_id: int, digest: Digest) -> int | None:
+    """The id of a blob of the domain, kept from collection until the transaction ends (FOR KEY SHARE)."""
+    statement = select(blob.c.id).where(blob.c.domain_id == domain_id, blob.c.digest == str(digest))
+    return connection.scalar(statement.with_for_update(read=True, key_share=True))
+
+
+def link_blob(connection: Connection, repository_id: int, blob_id: int, now: int, keep_until: int) -> bool:
+    """Have the repository hold a blob until at least `keep_until`; whether it did not hold it before."""
+    statement = insert(connection, repository_blob).values(
+        repository_id=repository_id, blob_id=blob_id, linked_at=now, keep_until=keep_until
+    )
+    made = connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    if not made:
+        extend_promise(connection, repository_id, [blob_id], keep_until, keep_until)
+    return made
+
+
+def extend_promise(
+    connection: Connection, repository_id: int, blob_ids: Sequence[int], before: int, keep_until: int
+) -> None:
+    """Extend the grace of those links that no manifest references and whose grace ends before `before`."""
+    connection.execute(
+        update(repository_blob)
+        .where(
+            repository_blob.c.repository_id == repository_id,
+            repository_blob.c.blob_id.in_(blob_ids),
+            repository_blob.c.keep_until < before,
+            ~_IS_REFERENCED,
+        )
+        .values(keep_until=keep_until)
+    )
+
+
+def find_links(connection: Connection, repository_id: int, domain_id: int, digests: Sequence[Digest]) -> list[LinkRow]:
+    """Those of `digests` that the repository itself holds, in no order."""
+    rows = connection.execute(
+        _LINKS, {"repository_id": repository_id, "domain_id": domain_id, "digests": [str(digest) for digest in digests]}
+    )
+    return [LinkRow(row.id, to_digest(row.digest), *row[2:]) for row in rows]
+
+
+def hold_link(connection: Connection, repository_id: int, domain_id: int, digest: Digest) -> int | None:
+    """The id of a blob that the repository holds, locked against new references until the transaction ends."""
+    statement = (
+        select(repository_blob.c.blob_id)
+        .join(blob, blob.c.id == repository_blob.c.blob_id)
+        .where(repository_blob.c.repository_id == repository_id)
+        .where(blob.c.domain_id == domain_id, blob.c.digest == str(digest))
+    )
+    return connection.scalar(statement.with_for_update(of=repository_blob))
+
+
+def is_referenced(connection: Connection, repository_id: int, blob_id: int) -> bool:
+    """Whether a manifest of the repository references the blob."""
+    references = exists().where(
+        manifest_reference.c.repository_id == repository_id, manifest_reference.c.blob_id == blob_id
+    )
+    return bool(connection.scalar(select(references)))
+
+
+def unlink_blob(connection: Connection, repository_id: int, blob_id: int) -> None:
+    """Have the repository hold a blob no longer. The caller holds the link and knows it unreferenced."""
+    connection.execute(
+        delete(repository_blob).where(
+            repository_blob.c.repository_id == repository_id, repository_blob.c.blob_id == blob_id
+        )
+    )
