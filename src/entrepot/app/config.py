@@ -75,25 +75,25 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, arbitrary_types_allowed=True
     )
 
-    config: AbsolutePath | None = Field(None, description="TOML file with settings by the names of this table.")
+    config: AbsolutePath | None = Field(default=None, description="TOML file with settings by the names of this table.")
     data_dir: AbsolutePath = Field(
         default_factory=_data_home,
         description="Directory of everything the server keeps: database, blobs, master key. Created if missing.",
         json_schema_extra={"default_text": "~/.local/share/entrepot"},
     )
     listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(_listeners)] = Field(
-        (),
+        default=(),
         description="URLs to listen on, `http://ADDRESS:PORT` or `https://ADDRESS:PORT`; every one serves everything. "
         "The flag may be repeated; the environment separates by commas.",
         json_schema_extra={"default_text": "http://127.0.0.1:5000", "items": "URL"},
     )
     port: int | None = Field(
-        None, ge=0, le=65535, description="Short for `--listen http://127.0.0.1:PORT`; 0 picks a free port."
+        default=None, ge=0, le=65535, description="Short for `--listen http://127.0.0.1:PORT`; 0 picks a free port."
     )
     tls_certificate: AbsolutePath | None = Field(
-        None, description="PEM file with the certificate chain of the `https` listeners."
+        default=None, description="PEM file with the certificate chain of the `https` listeners."
     )
-    tls_key: AbsolutePath | None = Field(None, description="PEM file with the private key of the certificate.")
+    tls_key: AbsolutePath | None = Field(default=None, description="PEM file with the private key of the certificate.")
     insecure: bool = Field(
         default=False, description="Allow plain HTTP on addresses that other machines reach: passwords cross unsealed."
     )
@@ -104,77 +104,82 @@ class Settings(BaseSettings):
         description="Processes that serve requests.",
         json_schema_extra={"default_text": "number of cores"},
     )
-    account_id: str = Field("123456789012", description="Account that the first start makes: 12 digits.")
-    region: str = Field("us-east-1", description="Region that the first start makes and clients are set up for.")
+    account_id: str = Field(default="123456789012", description="Account that the first start makes: 12 digits.")
+    region: str = Field(
+        default="us-east-1", description="Region that the first start makes and clients are set up for."
+    )
     root_access_key_id: str | None = Field(
-        None,
+        default=None,
         description="Access key id of the account's root user; when set, replaces the stored one at each start.",
         json_schema_extra={"default_text": "a random one, made at the first start"},
     )
     root_secret_access_key: SecretStr | None = Field(
-        None,
+        default=None,
         description="Secret of `root_access_key_id`.",
         json_schema_extra={"default_text": "a random one, made at the first start"},
     )
     aws_profile: str = Field(
-        "entrepot",
+        default="entrepot",
         pattern=r"\A[A-Za-z0-9._-]*\z",
         description="Profile that is written to the AWS config and credentials files (or where AWS_CONFIG_FILE and "
         "AWS_SHARED_CREDENTIALS_FILE point); `none` writes nothing.",
     )
     registry_url: str | None = Field(
-        None,
+        default=None,
         description="Template of the URL under which clients reach a registry, with `{account}` and `{region}`; "
         "decides repositoryUri, proxyEndpoint and download URLs.",
         json_schema_extra={"default_text": "the first listener, or the ECR names after `entrepot connect`"},
     )
     database_url: str | None = Field(
-        None,
+        default=None,
         description="`postgresql://USER:PASSWORD@HOST/DATABASE`.",
         json_schema_extra={"default_text": "SQLite in the data directory", "secret": True},
     )
     blob_dir: AbsolutePath | None = Field(
-        None,
+        default=None,
         description="Directory of the blobs, on a local disk.",
         json_schema_extra={"default_text": "`store` in the data directory"},
     )
     free_space_reserve: ByteSize | None = Field(
-        None,
+        default=None,
         description="Free space below which uploads are refused, in bytes or as `256MiB`.",
         json_schema_extra={"default_text": "the larger of 1 % of the disk and 256 MiB"},
     )
     storage_encryption: Literal["frames", "none"] = Field(
-        "frames",
+        default="frames",
         description="How blobs are written from now on: `frames` seals them with AES-256-GCM, `none` does not. "
         "Blobs already written stay readable.",
     )
     master_key: SecretStr | None = Field(
-        None,
+        default=None,
         description="Key of 32 bytes that seals every other key, as base64 or hex.",
         json_schema_extra={"default_text": "the file `master.key` in the data directory, made at the first start"},
     )
     token_lifetime_seconds: int = Field(
-        TOKEN_LIFETIME_SECONDS, ge=60, le=TOKEN_LIFETIME_SECONDS, description="Life of docker login passwords."
+        default=TOKEN_LIFETIME_SECONDS, ge=60, le=TOKEN_LIFETIME_SECONDS, description="Life of docker login passwords."
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
-        (),
+        default=(),
         description="Networks (CIDR) of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
         json_schema_extra={"default_text": "none", "items": "CIDR"},
     )
     aws_defaults: bool = Field(default=False, description="Begin with AWS's defaults where entrepot's differ.")
     stall_timeout_seconds: float = Field(
-        60.0, gt=0, le=3600, description="A body that makes no progress for this long ends its connection."
+        default=60.0, gt=0, le=3600, description="A body that makes no progress for this long ends its connection."
     )
     idle_timeout_seconds: float = Field(
-        75.0, gt=0, le=3600, description="A connection without a whole request for this long is closed."
+        default=75.0, gt=0, le=3600, description="A connection without a whole request for this long is closed."
     )
     shutdown_grace_seconds: float = Field(
-        30.0, ge=0, le=3600, description="Time that requests under way get when the server is told to stop."
+        default=30.0, ge=0, le=3600, description="Time that requests under way get when the server is told to stop."
     )
     access_log: bool = Field(default=False, description="Log a line for each request.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="Form of the log on standard error; `auto` is console on a terminal and json elsewhere."
+        default="auto",
+        description="Form of the log on standard error; `auto` is console on a terminal and json elsewhere.",
     )
 
     @classmethod

@@ -22,6 +22,7 @@ from entrepot.service.registry_token import RegistryTokenService
 from entrepot.service.repository import RepositoryService
 from entrepot.service.resource_tag import ResourceTagService
 from entrepot.service.services import Services
+from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
 from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
@@ -46,6 +47,7 @@ class Application:
     """Everything that one worker has open."""
 
     database: Database
+    storage: Storage
     services: Services
     middleware: Middleware
     schedule: list[Periodic] = field(default_factory=list)
@@ -56,8 +58,11 @@ class Application:
 
     async def close(self) -> None:
         """Write what waits in memory and let go of everything."""
-        await self.services.image.pulls.flush(is_final=True)
-        await self.database.close()
+        try:
+            await self.services.image.pulls.flush(is_final=True)
+        finally:
+            await self.storage.close()
+            await self.database.close()
 
 
 async def open_application(deployment: Deployment) -> Application:
@@ -73,8 +78,16 @@ async def open_application(deployment: Deployment) -> Application:
     except BaseException:
         await database.close()
         raise
-    store = engine.open_blob_store(settings, deployment.directory)
-    services = _services(deployment, database, context, keys, store)
+    return assemble(deployment, database, context, keys, engine.open_blob_store(settings, deployment.directory))
+
+
+def assemble(
+    deployment: Deployment, database: Database, context: Context, keys: KeyService, store: BlobStore
+) -> Application:
+    """Put the services together and the planes on top of them; tests bring their own database and clock."""
+    settings = deployment.settings
+    storage = Storage(store, keys, context, is_encrypting=settings.storage_encryption != "none")
+    services = _services(deployment, database, context, keys, storage)
     authorizer = Authorizer()
     router = Router(
         oci=OciPlane(services, authorizer),
@@ -88,11 +101,11 @@ async def open_application(deployment: Deployment) -> Application:
         watchdog=Watchdog(settings.stall_timeout_seconds),
         on_access=_log_access if settings.access_log else None,
     )
-    return Application(database, services, middleware, _schedule(services, EventService(database, context)))
+    return Application(database, storage, services, middleware, _schedule(services, EventService(database, context)))
 
 
 def _services(
-    deployment: Deployment, database: Database, context: Context, keys: KeyService, store: BlobStore
+    deployment: Deployment, database: Database, context: Context, keys: KeyService, storage: Storage
 ) -> Services:
     settings = deployment.settings
     return Services(
@@ -102,8 +115,8 @@ def _services(
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(database, context, keys),
         resource_tag=ResourceTagService(database),
-        blob=BlobService(database, context, keys, store),
-        upload=UploadService(database, context, keys, store),
+        blob=BlobService(database, context, keys, storage),
+        upload=UploadService(database, context, storage),
         image=ImageService(database, context),
         referrer=ReferrerService(database),
     )

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from entrepot.app.config import Settings
 from entrepot.app.data_directory import DataDirectory, DataDirectoryError, RunningServer, write_private
@@ -81,7 +82,7 @@ def test_the_master_key_is_made_once(directory: DataDirectory, settings: Setting
 
 def test_the_master_key_of_the_settings_wins(directory: DataDirectory, settings: Settings) -> None:
     directory.make_master_key()
-    given = Settings(data_dir=settings.data_dir, master_key="ab" * 32)
+    given = Settings(data_dir=settings.data_dir, master_key=SecretStr("ab" * 32))
     assert directory.find_master_key(given) == b"\xab" * 32
 
 
