@@ -6,9 +6,10 @@ it queues for the write lock. Either way, what both leave behind must be what on
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +27,13 @@ from entrepot.domain.image import FailureCode
 from entrepot.domain.manifest import parse_manifest
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.tag_mutability import Mode, TagMutability
-from entrepot.service.image import push as push_module
 from entrepot.service.image.deletion import Deletion, DeletionOutcome, delete_images
 from entrepot.service.image.push import Push, PushOutcome, push_image
+from entrepot.service.repository import RepositoryService
 from entrepot.store.metadata import blob as blobs
+from entrepot.store.metadata import image as images
 from entrepot.store.metadata import schema
+from entrepot.store.metadata import tag as tags
 from entrepot.store.metadata.repository import hold_repository, set_tag_mutability
 from tests.support.database import DatabaseAddress
 from tests.support.image import Shelf, image_manifest, index_manifest, link_blob
@@ -49,6 +52,12 @@ class Transaction:
     result: Any = None
     error: RegistryError | None = None
     is_started: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread = field(default_factory=threading.Thread)
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self.thread.join(timeout=20)
+        assert not self.thread.is_alive()
 
     def run(self, engine: Engine) -> None:
         self.is_started.set()
@@ -76,27 +85,38 @@ def writing(engine: Engine) -> Iterator[Connection]:
                 yield connection
 
 
+class Abandoned(Exception):
+    """The first transaction dies before its commit."""
+
+
 class Race:
     """Runs two changes so that the second starts while the first is not committed."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def run(self, first: Change, second: Change) -> tuple[Any, Transaction]:
+    def run(self, first: Change, second: Change, *, is_first_committed: bool = True) -> tuple[Any, Transaction]:
         """The result of `first`, and what became of `second`."""
-        late = Transaction(second)
-        thread = threading.Thread(target=late.run, args=(self.engine,))
-        with writing(self.engine) as connection:
+        late, result = Transaction(second), None
+        with suppress(Abandoned), writing(self.engine) as connection:
             result = first(connection)
-            thread.start()
-            wait_until(lambda: self._is_waiting(late) or not thread.is_alive(), what="the second transaction")
-        thread.join(timeout=20)
-        assert not thread.is_alive()
+            self.start(late)
+            if not is_first_committed:
+                raise Abandoned
+        late.join()
         return result, late
 
+    def start(self, late: Transaction) -> None:
+        """Start a transaction and wait until it waits for another, or has ended."""
+        late.thread = threading.Thread(target=late.run, args=(self.engine,))
+        late.thread.start()
+        wait_until(lambda: self._is_waiting(late) or not late.thread.is_alive(), what="the second transaction")
+
     def _is_waiting(self, late: Transaction) -> bool:
-        if self.engine.dialect.name == "sqlite":
-            return late.is_started.is_set()
+        return late.is_started.is_set() if self.engine.dialect.name == "sqlite" else self.is_anybody_waiting()
+
+    def is_anybody_waiting(self) -> bool:
+        """Whether a transaction of this PostgreSQL database waits for another's lock."""
         with self.engine.connect() as connection:
             blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             return bool(connection.scalar(text(f"{blocked} AND cardinality(pg_blocking_pids(pid)) > 0")))
@@ -154,18 +174,7 @@ async def test_of_two_writers_of_a_fixed_tag_one_is_refused(race: Race, fixed_sh
 async def test_a_fixed_tag_whose_writer_fails_is_free_for_the_next(race: Race, fixed_shelf: Shelf) -> None:
     await fixed_shelf.link(b"{}", b"1", b"2")
     one, two = image_manifest(layers=[b"1"]), image_manifest(layers=[b"2"])
-    late = Transaction(push(fixed_shelf, two, "v1"))
-    thread = threading.Thread(target=late.run, args=(race.engine,))
-
-    class Broken(Exception):
-        """The first writer dies before its commit."""
-
-    with pytest.raises(Broken), writing(race.engine) as connection:
-        push(fixed_shelf, one, "v1")(connection)
-        thread.start()
-        wait_until(lambda: race._is_waiting(late), what="the second writer")
-        raise Broken
-    thread.join(timeout=20)
+    _, late = race.run(push(fixed_shelf, one, "v1"), push(fixed_shelf, two, "v1"), is_first_committed=False)
     assert (late.error, await fixed_shelf.tags()) == (None, {"v1": str(Digest.of(two))})
 
 
@@ -196,6 +205,27 @@ async def test_a_tag_that_is_fixed_meanwhile_does_not_move_afterwards(race: Race
     _, late = race.run(fix, moved)
     assert isinstance(late.error, ImageTagAlreadyExists)
     assert order == ["fixed"]
+
+
+POSTGRES_ONLY = pytest.mark.parametrize("database_address", ["postgresql"], indirect=True)
+"""SQLite has one writer: nothing can happen between two of its statements, or before its commit."""
+
+
+@POSTGRES_ONLY
+async def test_a_new_rule_for_tags_waits_for_pushes_under_the_old_one(
+    race: Race, shelf: Shelf, repository_service: RepositoryService
+) -> None:
+    await shelf.image("1", "v1")
+    await shelf.link(b"2")
+    moved = image_manifest(layers=[b"2"])
+    with writing(race.engine) as connection:
+        push(shelf, moved, "v1")(connection)
+        rule = TagMutability(Mode.IMMUTABLE)
+        change = asyncio.create_task(repository_service.set_tag_mutability(REGISTRY, shelf.name, rule))
+        await asyncio.to_thread(wait_until, race.is_anybody_waiting, what="the change of the rule")
+        assert not change.done()
+    await change
+    assert await shelf.tags() == {"v1": str(Digest.of(moved))}
 
 
 # ── deleting while tagging ───────────────────────────────────────────────────────────────────
@@ -316,22 +346,40 @@ async def test_a_link_made_anew_is_found_by_the_push_that_waited(race: Race, she
     assert isinstance(late.error, LayersNotFound) == (await shelf.tags() == {})
 
 
+@POSTGRES_ONLY
 async def test_an_image_that_vanishes_between_insert_and_lock_is_stored_anew(
     race: Race, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if race.engine.dialect.name == "sqlite":
-        return  # one writer: nothing can happen between two of its statements
     raw = await shelf.image("1", "old")
-    lock_image = push_module.images.lock_image
+    lock_image = images.lock_image
 
     def lock_late(*arguments: Any) -> int | None:
-        monkeypatch.setattr(push_module.images, "lock_image", lock_image)
+        monkeypatch.setattr(images, "lock_image", lock_image)
         with writing(race.engine) as connection:
             delete(shelf, by_digest(raw))(connection)
         return lock_image(*arguments)
 
-    monkeypatch.setattr(push_module.images, "lock_image", lock_late)
+    monkeypatch.setattr(images, "lock_image", lock_late)
     with writing(race.engine) as connection:
         outcome = push(shelf, raw, "new")(connection)
     assert outcome.is_new
+    assert await shelf.tags() == {"new": str(Digest.of(raw))}
+
+
+@POSTGRES_ONLY
+async def test_an_image_that_is_there_cannot_vanish_before_it_is_tagged(
+    race: Race, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = await shelf.image("1", "old")
+    late = Transaction(delete(shelf, by_tag("old")))
+    move_tag = tags.move_tag
+
+    def move_late(*arguments: Any) -> bool:
+        race.start(late)
+        return move_tag(*arguments)
+
+    monkeypatch.setattr(tags, "move_tag", move_late)
+    with writing(race.engine) as connection:
+        push(shelf, raw, "new")(connection)
+    late.join()
     assert await shelf.tags() == {"new": str(Digest.of(raw))}

@@ -128,10 +128,14 @@ class RepositoryService:
     async def set_tag_mutability(self, registry: Registry, name: RepositoryName, setting: TagMutability) -> Repository:
         """Change which image tags may move; tags that exist are not touched.
 
+        Waits for pushes that read the old rule, so that no tag moves under it after this has returned.
+
         Raises:
             RepositoryNotFound: no repository of that name.
         """
-        return await self._change(registry, name, lambda c, row_id: rows.set_tag_mutability(c, row_id, setting))
+        return await self._change(
+            registry, name, lambda c, row_id: rows.set_tag_mutability(c, row_id, setting), waits_for_pushes=True
+        )
 
     async def set_scan_on_push(self, registry: Registry, name: RepositoryName, scan_on_push: bool) -> Repository:
         """Change whether images are scanned when they are pushed.
@@ -155,10 +159,16 @@ class RepositoryService:
         return found
 
     async def _change(
-        self, registry: Registry, name: RepositoryName, change: Callable[[Connection, int], None]
+        self,
+        registry: Registry,
+        name: RepositoryName,
+        change: Callable[[Connection, int], None],
+        *,
+        waits_for_pushes: bool = False,
     ) -> Repository:
         def changed(connection: Connection) -> Repository:
-            change(connection, _hold(connection, registry, name).repository.id)
+            held = _hold(connection, registry, name, is_for_deletion=waits_for_pushes)
+            change(connection, held.repository.id)
             return _hold(connection, registry, name).repository
 
         return await self._database.write(changed)
