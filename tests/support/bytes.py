@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from entrepot.domain.digest import Digest
 from entrepot.domain.repository import RepositoryName, RepositorySettings
@@ -18,6 +19,7 @@ from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
 from entrepot.store.blob.encrypting import EncryptingBlobStore
 from entrepot.store.blob.filesystem import FilesystemBlobStore
+from entrepot.store.metadata import schema
 from entrepot.store.metadata.base import Database
 from tests.support.service import ACCOUNT, REGISTRY
 
@@ -63,6 +65,17 @@ async def body(chunks: Iterable[bytes], error: Exception | None = None) -> Async
         yield chunk
     if error is not None:
         raise error
+
+
+def files_below(root: Path) -> list[Path]:
+    """Every file of a store, staged or published."""
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+async def keys_of(database: Database) -> list[str]:
+    """The storage keys of all blobs."""
+    statement = select(schema.blob.c.storage_key)
+    return await database.read(lambda connection: list(connection.execute(statement).scalars()))
 
 
 @pytest.fixture
