@@ -8,7 +8,7 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.compare.check import CHECKS, Check, pull_kept, push_kept
-from tools.compare.target import Target, error_code
+from tools.compare.target import NoApi, Target, error_code
 
 
 def main() -> None:
@@ -27,6 +27,8 @@ def main() -> None:
 def _run(check: Check, target: Target) -> tuple[str, str]:
     try:
         return check(target) or "yes", ""
+    except NoApi:
+        return "-", "no ECR API"
     except ClientError as error:
         return "no", error_code(error)
     except (AssertionError, BotoCoreError, OSError, LookupError, ValueError) as error:

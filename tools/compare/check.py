@@ -56,7 +56,7 @@ def _push_and_pull(target: Target) -> None:
 
 @row("`/v2/` asks for the password of GetAuthorizationToken")
 def _password(target: Target) -> None:
-    assert target.token is not None
+    target.need_api()
     assert target.send("GET", "/v2/").status == 200
     assert target.send("GET", "/v2/", token=base64.b64encode(b"AWS:wrong").decode()).status in (401, 403)
 
@@ -92,7 +92,7 @@ def _download_url(target: Target) -> None:
 
 @row("A wrong secret key is refused")
 def _signature(target: Target) -> None:
-    assert target.api is not None
+    target.ecr.describe_repositories()
     _refused(lambda: target.client(secret_key="wrong" * 8).describe_repositories(), None)
 
 
@@ -114,8 +114,8 @@ def _immutable_api(target: Target) -> None:
 
 @row("An immutable tag stays: `/v2/`")
 def _immutable_data_plane(target: Target) -> None:
+    target.need_api()
     repository = _new(target, imageTagMutability="IMMUTABLE")
-    assert target.api is not None
     first = push(target, repository, b"one")
     assert put_manifest(target, repository, "v1", upload_all(target, repository, b"two")).status == 400
     assert get_manifest(target, repository, "v1").body == first

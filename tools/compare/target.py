@@ -31,6 +31,10 @@ class Answer:
     body: bytes
 
 
+class NoApi(Exception):
+    """The check is about the ECR API, and this server has none."""
+
+
 @dataclass(frozen=True)
 class Target:
     """Where the server is and how to log in; `api` is None for a plain registry."""
@@ -41,9 +45,18 @@ class Target:
     secret_key: str = field(default="test", repr=False)
     region: str = "us-east-1"
 
+    def need_api(self) -> None:
+        """Go on only with an ECR API.
+
+        Raises:
+            NoApi
+        """
+        if self.api is None:
+            raise NoApi
+
     def client(self, secret_key: str | None = None) -> Any:
         """An ECR client that sends what it is given, right or wrong."""
-        assert self.api is not None, "no such API"
+        self.need_api()
         return boto3.client(
             "ecr",
             endpoint_url=self.api,
