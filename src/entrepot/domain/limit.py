@@ -13,6 +13,12 @@ MANIFEST_DESCRIPTORS_MAX = 10_000
 JSON_DEPTH_MAX = 64
 """Deepest nesting of any JSON document we read."""
 
+JSON_CONTAINERS_MAX = 100_000
+"""Most opening brackets in one manifest: ten for each of its descriptors; bounds memory, some 60 times the text's."""
+
+MEDIA_TYPE_LENGTH_MAX = 255
+"""Characters of a media or artifact type. Spec: ECR API, ImageReferrer artifactType; RFC 6838 has 127 on each side."""
+
 REPOSITORY_NAME_LENGTH = (2, 256)
 """Characters. Spec: ECR API, RepositoryName."""
 
@@ -77,7 +83,7 @@ BATCH_GET_BYTES_MAX = 64 * MIB
 """Manifest bytes in one answer of BatchGetImage; bounds its memory."""
 
 REFERRERS_PAGE_BYTES_MAX = 4 * MIB
-"""Manifest bytes read for one page of referrers. Spec: OCI Distribution 1.1 wants such lists below a manifest's limit."""
+"""Manifest bytes read for one page of referrers. Spec: OCI Distribution 1.1: a list is no larger than a manifest."""
 
 PULL_TIME_REFRESH_SECONDS = 3600
 """An image's last pull time is written again only when it is older. ECR promises 24 h."""

@@ -5,16 +5,21 @@ Spec: OCI Image 1.1, "Image manifest" and "Image index"; Docker Image Manifest V
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from entrepot.domain import media_type as types
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import DigestInvalid, ManifestInvalid, ManifestTooLarge
-from entrepot.domain.limit import JSON_DEPTH_MAX, MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX
+from entrepot.domain.json_document import DocumentInvalid, parse_document
+from entrepot.domain.limit import MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX, MEDIA_TYPE_LENGTH_MAX
 
 SIZE_MAX = 2**63 - 1
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNTYPED = frozenset({"application/json", "application/octet-stream", "text/plain"})
+"""Declared types that clients send when they mean none."""
 SCHEMA_VERSION = 2
 """The only schemaVersion of Docker's schema 2 and of OCI."""
 
@@ -59,14 +64,11 @@ class Manifest:
         """Config and layers in order."""
         return (self.config, *self.layers) if self.config else self.layers
 
-    @property
-    def content_size(self) -> int:
-        """Bytes of config and layers together, each distinct digest once."""
-        return sum({blob.digest: blob.size for blob in self.blobs}.values())
-
 
 def parse_manifest(raw: bytes, declared_type: str | None = None, algorithm: str = "sha256") -> Manifest:
     """Read a manifest; `declared_type` is the Content-Type or imageManifestMediaType, if any.
+
+    What Go programs write for an empty list, null, is taken as one. Unknown members are left alone.
 
     Raises:
         ManifestInvalid: not JSON, an unknown or contradicting media type, or a malformed member.
@@ -74,95 +76,69 @@ def parse_manifest(raw: bytes, declared_type: str | None = None, algorithm: str 
     """
     if len(raw) > MANIFEST_BYTES_MAX:
         raise ManifestTooLarge(MANIFEST_BYTES_MAX)
-    document = parse_json_object(raw)
+    try:
+        document = parse_document(raw)
+    except DocumentInvalid as error:
+        raise ManifestInvalid(error.detail) from error
     kind = _media_type(document, declared_type)
-    digest = Digest.of(raw, algorithm)
-    if document.get("schemaVersion") != SCHEMA_VERSION or isinstance(document["schemaVersion"], bool):
-        raise ManifestInvalid("schemaVersion must be 2")
-    subject = _descriptor(document["subject"], "subject") if document.get("subject") is not None else None
-    artifact_type = _text(document, "artifactType")
-    annotations = _annotations(document)
-    if kind in types.INDEXES:
-        if "layers" in document or "config" in document:
-            raise ManifestInvalid("an index has manifests, not layers or config")
-        children = _descriptors(document, "manifests")
-        return Manifest(raw, kind, digest, None, (), children, subject, artifact_type, annotations)
-    if "manifests" in document:
+    version = document.get("schemaVersion")
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise ManifestInvalid(f"schemaVersion must be {SCHEMA_VERSION}")
+    read = _read_index if kind in types.INDEXES else _read_image
+    return read(document, raw, kind, Digest.of(raw, algorithm))
+
+
+def annotations_of(raw: bytes) -> dict[str, str]:
+    """The annotations of a manifest that was accepted once, perhaps under other rules; what is unusable is left out."""
+    try:
+        value = parse_document(raw).get("annotations")
+    except DocumentInvalid:
+        return {}
+    return {key: text for key, text in value.items() if _is_text(key, text)} if isinstance(value, dict) else {}
+
+
+def _read_index(document: dict[str, Any], raw: bytes, kind: str, digest: Digest) -> Manifest:
+    if document.get("layers") is not None or document.get("config") is not None:
+        raise ManifestInvalid("an index has manifests, not layers or config")
+    return Manifest(
+        raw,
+        kind,
+        digest,
+        children=_descriptors(document, "manifests"),
+        subject=_subject(document),
+        artifact_type=_media_text(document, "artifactType"),
+        annotations=_annotations(document),
+    )
+
+
+def _read_image(document: dict[str, Any], raw: bytes, kind: str, digest: Digest) -> Manifest:
+    if document.get("manifests") is not None:
         raise ManifestInvalid("an image manifest has layers, not manifests")
-    if "config" not in document:
+    if document.get("config") is None:
         raise ManifestInvalid("config is missing")
     config = _descriptor(document["config"], "config")
-    layers = _descriptors(document, "layers")
-    shown = artifact_type or config.media_type
-    return Manifest(raw, kind, digest, config, layers, (), subject, shown, annotations)
-
-
-def parse_json_object(raw: bytes) -> dict[str, Any]:
-    """Read one JSON object of bounded depth.
-
-    Raises:
-        ManifestInvalid: not UTF-8, not JSON, too deep, doubled members, or not an object.
-    """
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ManifestInvalid("not UTF-8") from error
-    if nesting_depth(text) > JSON_DEPTH_MAX:
-        raise ManifestInvalid(f"nested deeper than {JSON_DEPTH_MAX} levels")
-    try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except ValueError as error:
-        raise ManifestInvalid("Invalid JSON syntax") from error
-    if not isinstance(document, dict):
-        raise ManifestInvalid("not a JSON object")
-    return document
-
-
-def nesting_depth(text: str) -> int:
-    """How deep the brackets outside strings of a JSON text nest; linear, no recursion."""
-    if text.count("{") + text.count("[") <= JSON_DEPTH_MAX:
-        return 0
-    depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "}]":
-            depth -= 1
-    return deepest
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("doubled member")
-    return document
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
+    return Manifest(
+        raw,
+        kind,
+        digest,
+        config,
+        layers=_descriptors(document, "layers"),
+        subject=_subject(document),
+        artifact_type=_media_text(document, "artifactType") or config.media_type,
+        annotations=_annotations(document),
+    )
 
 
 def _media_type(document: dict[str, Any], declared: str | None) -> str:
-    inside = _text(document, "mediaType")
-    outside = types.essence(declared) if declared else None
+    inside = types.essence(_media_text(document, "mediaType") or "")
+    outside = types.essence(_media_text({"the declared type": declared}, "the declared type") or "")
     if outside in types.DOCKER_SCHEMA_1 or document.get("schemaVersion") == 1:
         raise ManifestInvalid("Docker schema 1 manifests are not accepted; push schema 2 or OCI")
-    if outside in ("application/json", "application/octet-stream", "text/plain") and inside:
-        outside = None
+    if outside in _UNTYPED:
+        outside = ""
     if inside and outside and inside != outside:
         raise ManifestInvalid(f"mediaType {inside} differs from the declared type {outside}")
-    kind = outside or inside or ""
+    kind = outside or inside
     if not kind:
         raise ManifestInvalid("mediaType is missing: state it in the manifest or beside it")
     if kind not in types.MANIFESTS:
@@ -170,24 +146,40 @@ def _media_type(document: dict[str, Any], declared: str | None) -> str:
     return kind
 
 
-def _text(document: dict[str, Any], member: str) -> str | None:
+def _media_text(document: dict[str, Any], member: str) -> str | None:
     value = document.get(member)
-    if value is not None and not isinstance(value, str):
-        raise ManifestInvalid(f"{member} must be a string")
-    return value or None
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > MEDIA_TYPE_LENGTH_MAX or not value.isprintable():
+        raise ManifestInvalid(f"{member} must be at most {MEDIA_TYPE_LENGTH_MAX} printable characters")
+    return value
 
 
 def _annotations(document: dict[str, Any]) -> dict[str, str]:
-    value = document.get("annotations") or {}
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+    value = document.get("annotations")
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(_is_text(key, text) for key, text in value.items()):
         raise ManifestInvalid("annotations must map strings to strings")
     return value
 
 
+def _is_text(*values: object) -> bool:
+    """Whether all are strings of whole characters: JSON can name half of a surrogate pair, UTF-8 cannot."""
+    return all(isinstance(value, str) and not _SURROGATE.search(value) for value in values)
+
+
+def _subject(document: dict[str, Any]) -> Descriptor | None:
+    value = document.get("subject")
+    return None if value is None else _descriptor(value, "subject")
+
+
 def _descriptors(document: dict[str, Any], member: str) -> tuple[Descriptor, ...]:
-    value = document.get(member)
-    if value is None:
+    if member not in document:
         raise ManifestInvalid(f"{member} is missing")
+    value = document[member]
+    if value is None:
+        return ()
     if not isinstance(value, list):
         raise ManifestInvalid(f"{member} must be a list")
     if len(value) > MANIFEST_DESCRIPTORS_MAX:
@@ -198,13 +190,13 @@ def _descriptors(document: dict[str, Any], member: str) -> tuple[Descriptor, ...
 def _descriptor(value: object, where: str) -> Descriptor:
     if not isinstance(value, dict):
         raise ManifestInvalid(f"{where} must be an object")
-    kind, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
-    if not isinstance(kind, str) or not isinstance(digest, str):
+    kind, digest, size = _media_text(value, "mediaType"), value.get("digest"), value.get("size")
+    if kind is None or not isinstance(digest, str):
         raise ManifestInvalid(f"{where} needs mediaType and digest")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= SIZE_MAX:
+    if type(size) is not int or not 0 <= size <= SIZE_MAX:
         raise ManifestInvalid(f"{where} needs a size of 0 or more bytes")
     try:
         parsed = Digest.parse(digest)
     except DigestInvalid as error:
         raise ManifestInvalid(f"{where} has a malformed digest") from error
-    return Descriptor(kind, parsed, size, _text(value, "artifactType"))
+    return Descriptor(kind, parsed, size, _media_text(value, "artifactType"))

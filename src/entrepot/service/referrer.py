@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from entrepot.domain.digest import Digest
 from entrepot.domain.image import ImageStatus, Referrer
 from entrepot.domain.limit import REFERRERS_PAGE_BYTES_MAX
-from entrepot.domain.manifest import parse_manifest
+from entrepot.domain.manifest import annotations_of
 from entrepot.domain.page import Page, PageRequest
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
@@ -68,5 +68,4 @@ def _within_budget(rows: Sequence[ReferrerRow]) -> Sequence[ReferrerRow]:
 
 
 def _to_referrer(row: ReferrerRow, raw: bytes) -> Referrer:
-    annotations = parse_manifest(raw, row.media_type).annotations
-    return Referrer(row.digest, row.media_type, row.artifact_type, row.size_bytes, annotations, row.status)
+    return Referrer(row.digest, row.media_type, row.artifact_type, row.size_bytes, annotations_of(raw), row.status)
