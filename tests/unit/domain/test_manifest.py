@@ -215,7 +215,19 @@ ATOMS = st.one_of(
     st.sampled_from([OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, OCI_CONFIG, str(Digest.of(b"")), 2, 2**63]),
 )
 MEMBERS = st.sampled_from(
-    "schemaVersion mediaType config layers manifests subject artifactType annotations digest size x".split(" ")
+    [
+        "schemaVersion",
+        "mediaType",
+        "config",
+        "layers",
+        "manifests",
+        "subject",
+        "artifactType",
+        "annotations",
+        "digest",
+        "size",
+        "x",
+    ]
 )
 VALUES = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(MEMBERS, inner, max_size=6))
 
