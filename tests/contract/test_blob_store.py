@@ -258,7 +258,7 @@ def test_full_store_refuses_and_keeps_what_was_acknowledged(
     session: Session, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.append(b"a" * (FRAME + 3))
-    inner = session.store._inner if "encrypting" in kind else session.store
+    inner = session.store._inner if isinstance(session.store, EncryptingBlobStore) else session.store
     if isinstance(inner, MemoryBlobStore):
         inner.capacity_bytes = 1
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -97,7 +98,7 @@ async def test_retired_key_still_verifies_until_its_time(database: Database) -> 
 
 async def test_domain_is_made_once_and_opens_everywhere(database: Database) -> None:
     one, two = await opened(database), await opened(database)
-    ids = await asyncio.gather(*(database.write(lambda c, k=k: k.new_domain(c, "account:1")) for k in (one, two)))
+    ids = await asyncio.gather(*(database.write(partial(keys.new_domain, name="account:1")) for keys in (one, two)))
     other = await database.write(lambda c: one.new_domain(c, "account:2"))
     assert len(set(ids)) == 1
     assert other not in ids

@@ -85,7 +85,9 @@ def link_blob(connection: Connection, repository_id: int, blob_id: int, now: int
     statement = insert(connection, repository_blob).values(
         repository_id=repository_id, blob_id=blob_id, linked_at=now, keep_until=keep_until
     )
-    made = connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    # Counted by what comes back: the row count of an INSERT is not to be had from every driver.
+    inserted = statement.on_conflict_do_nothing().returning(repository_blob.c.blob_id)
+    made = connection.execute(inserted).first() is not None
     if not made:
         extend_promise(connection, repository_id, [blob_id], keep_until, keep_until)
     return made
