@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,7 +17,8 @@ from entrepot.auth.sigv4 import check_clock, check_scope, check_signature
 from entrepot.domain.endpoint import parse_endpoint
 from entrepot.domain.error import InvalidSignature, UnrecognizedClient
 from entrepot.domain.identity import AccessKey
-from entrepot.domain.principal import Caller
+from entrepot.domain.principal import Caller, Principal
+from entrepot.domain.registry import partition_of
 
 BODY_MISMATCH = "The provided 'x-amz-content-sha256' header does not match what was computed."
 
@@ -76,4 +77,10 @@ class Authenticator:
             check_signature(claim, message, key.secret, body_hash)
         elif not hmac.compare_digest(claim.body_hash, body_hash):
             raise InvalidSignature(BODY_MISMATCH)
-        return Caller(key.principal, claim.access_key_id)
+        return Caller(_in_partition(key.principal, claim.region), claim.access_key_id)
+
+
+def _in_partition(principal: Principal, region: str) -> Principal:
+    """The same principal as the partition of the region writes its ARN."""
+    rest = principal.arn.split(":", 2)[2]
+    return replace(principal, arn=f"arn:{partition_of(region)}:{rest}")

@@ -104,14 +104,15 @@ def test_a_readable_date_is_needed(date: Mapping[str, str]) -> None:
 
 
 def query_of(**changes: str | None) -> str:
-    fields: dict[str, str | None] = {
+    fixed: dict[str, str | None] = {
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
         "X-Amz-Credential": CREDENTIAL,
         "X-Amz-Date": "20261101T120000Z",
         "X-Amz-Expires": "900",
         "X-Amz-SignedHeaders": "host",
         "X-Amz-Signature": SIGNATURE,
-    } | {f"X-Amz-{name}": value for name, value in changes.items()}
+    }
+    fields = fixed | {f"X-Amz-{name}": value for name, value in changes.items()}
     return "&".join(f"{name}={value}" for name, value in fields.items() if value is not None)
 
 

@@ -76,7 +76,8 @@ class ByteBudget:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size_bytes, turn))
         try:
-            await asyncio.wait_for(asyncio.shield(turn), self._wait_seconds)
+            async with asyncio.timeout(self._wait_seconds):
+                await asyncio.shield(turn)
         except TimeoutError as error:
             self._leave(size_bytes, turn)
             raise Throttled from error

@@ -173,8 +173,9 @@ def _float(shape: Shape) -> Validator:
     def check(value: Any, path: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _unexpected(value, "a Double")
-        span(value, path)
-        return _finite(value)
+        number = _finite(value)
+        span(number, path)
+        return number
 
     return check
 

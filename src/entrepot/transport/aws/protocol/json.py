@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from entrepot.domain.limit import JSON_DEPTH_MAX
 from entrepot.transport.aws.validate import WrongType
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from entrepot.transport.aws.error import Fault
     from entrepot.transport.aws.model import OperationModel, Shape
 
-CONTENT_TYPE = "application/x-amz-json-1.1"
+CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+PIECES_MAX: Final = 1_000_000
+"""Commas and opening brackets in one body, those in strings too: what is parsed takes at most about 100 MiB."""
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -32,6 +34,8 @@ def parse_body(body: bytes) -> dict[str, Any]:
     """
     if not body:
         return {}
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > PIECES_MAX:
+        raise WrongType("The request body has too many members")
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -49,7 +53,7 @@ def _no_constant(name: str) -> NoReturn:
 def _check_depth(document: Any) -> None:
     """Walk level by level, so that neither depth nor size meets Python's recursion limit."""
     level = [document]
-    for _ in range(JSON_DEPTH_MAX + 1):
+    for _ in range(JSON_DEPTH_MAX):
         inner = [child for parent in level for child in (parent.values() if isinstance(parent, dict) else parent)]
         level = [child for child in inner if isinstance(child, dict | list)]
         if not level:

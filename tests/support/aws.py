@@ -1,0 +1,149 @@
+"""AWS clients of a running registry: one that goes straight to a gateway in the process, and real ones of boto3."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import botocore.parsers
+import pytest
+from botocore.awsrequest import HeadersDict
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+
+from entrepot.auth.authorize import Authorizer
+from entrepot.domain.registry_url import RegistryUrl
+from entrepot.transport.aws.gateway import AwsGateway
+from entrepot.transport.aws.model import VERSIONS
+from entrepot.transport.message import HttpRequest, HttpResponse
+from tests.support.database import DatabaseAddress
+from tests.support.registry import OTHER_ACCOUNT, RunningRegistry, running_registry
+from tests.support.signing import signed
+
+JSON = "application/x-amz-json-1.1"
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+TARGET = "AmazonEC2ContainerRegistry_V20150921"
+
+
+def botocore_model(service: str) -> ServiceModel:
+    """The model as botocore itself reads it."""
+    return ServiceModel(Loader().load_service_model(service, "service-2", VERSIONS[service]), service)
+
+
+MODELS = {service: botocore_model(service) for service in VERSIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer and what botocore's parser made of it."""
+
+    response: HttpResponse
+    parsed: dict[str, Any]
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    @property
+    def code(self) -> str | None:
+        """The error's code; None of a success."""
+        error = self.parsed.get("Error", {})
+        code: str | None = error.get("Code")
+        return code
+
+    @property
+    def message(self) -> str:
+        text: str = self.parsed["Error"]["Message"]
+        return text
+
+    def __getitem__(self, member: str) -> Any:
+        if self.status != 200:
+            raise AssertionError(self.parsed)
+        return self.parsed[member]
+
+
+@dataclass(frozen=True, slots=True)
+class AwsClient:
+    """Signs calls as one root user and hands them to the gateway."""
+
+    gateway: AwsGateway
+    key: tuple[str, str]
+    now: Callable[[], datetime]
+    region: str = "us-east-1"
+    url: str = "http://127.0.0.1:5000/"
+
+    async def ecr(self, operation: str, **parameters: Any) -> Reply:
+        """Call an operation of ECR with what stands in the JSON body."""
+        return await self.send(operation, json.dumps(parameters).encode())
+
+    async def send(self, operation: str, body: bytes) -> Reply:
+        """Call an operation of ECR with any body."""
+        headers = {"Content-Type": JSON, "X-Amz-Target": f"{TARGET}.{operation}"}
+        model = MODELS["ecr"].operation_model(operation) if operation in MODELS["ecr"].operation_names else None
+        return parse(model, await self.answer(self.sign("ecr", headers, body)), "json")
+
+    async def sts(self, action: str, **parameters: str) -> Reply:
+        """Call an operation of STS with form parameters."""
+        form = {"Action": action, "Version": VERSIONS["sts"], **parameters}
+        request = self.sign("sts", {"Content-Type": FORM}, urlencode(form).encode())
+        model = MODELS["sts"].operation_model(action) if action in MODELS["sts"].operation_names else None
+        return parse(model, await self.answer(request), "query")
+
+    def sign(self, service: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+        """A POST request of this user."""
+        scope = (self.region, service)
+        return signed("POST", self.url, self.now(), headers, body, key=self.key, scope=scope)
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        return await self.gateway.handle(replace(request, request_id=str(uuid.uuid4())))
+
+
+def parse(operation: OperationModel | None, response: HttpResponse, protocol: str) -> Reply:
+    """Read an answer as the SDK does; unknown members and absent required ones are failures."""
+    raw = {"status_code": response.status, "headers": HeadersDict(response.headers), "body": response.body}
+    shape = operation.output_shape if operation else None
+    parsed = botocore.parsers.create_parser(protocol).parse(raw, shape)
+    return Reply(response, parsed)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsWorld:
+    """A running registry as AWS clients see it."""
+
+    registry: RunningRegistry
+    gateway: AwsGateway
+    client: AwsClient
+    """Root of the home account."""
+    stranger: AwsClient
+    """Root of another account."""
+
+    async def create(self, name: str = "team/app", **parameters: Any) -> str:
+        """Make a repository; its name."""
+        made = await self.client.ecr("CreateRepository", repositoryName=name, **parameters)
+        created: str = made["repository"]["repositoryName"]
+        return created
+
+
+@asynccontextmanager
+async def aws_world(address: DatabaseAddress, directory: Path) -> AsyncIterator[AwsWorld]:
+    """Run a registry and clients of two accounts."""
+    async with running_registry(address, directory) as running:
+        gateway = AwsGateway(running.services, Authorizer(), RegistryUrl("http://127.0.0.1:5000"))
+        key, other = (running.root_keys[account] for account in (running.home.account_id, OTHER_ACCOUNT))
+        now = running.clock.now
+        client = AwsClient(gateway, (key.id, key.secret), now)
+        yield AwsWorld(running, gateway, client, AwsClient(gateway, (other.id, other.secret), now))
+
+
+@pytest.fixture
+async def aws(database_address: DatabaseAddress, tmp_path: Path) -> AsyncIterator[AwsWorld]:
+    """A registry of the test's own and its AWS clients, on each engine."""
+    async with aws_world(database_address, tmp_path / "data") as world:
+        yield world
