@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
@@ -37,7 +38,7 @@ class Answer:
     @property
     def codes(self) -> list[str]:
         """Codes of an OCI error body, none without one."""
-        if self.headers.get("Content-Type") != "application/json":
+        if not self.body or self.headers.get("Content-Type") != "application/json":
             return []
         document = self.json()
         return [item["code"] for item in document.get("errors", [])]
@@ -55,11 +56,11 @@ class Client:
         self,
         method: str,
         path: str,
-        headers: Mapping[str, str] | CIMultiDict[str] = {},
+        headers: Mapping[str, str] | CIMultiDict[str] | None = None,
         body: bytes | AsyncIterator[bytes] | None = None,
     ) -> Answer:
         """One request; a body that is an iterator goes out chunked."""
-        sent = CIMultiDict(headers)
+        sent = CIMultiDict(headers or {})
         if self.authorization and "Authorization" not in sent:
             sent["Authorization"] = self.authorization
         if sent.get("Authorization") == "":
@@ -69,7 +70,7 @@ class Client:
             method,
             URL(address, encoded=True),
             headers=sent,
-            data=body,
+            data=io.BytesIO(body) if isinstance(body, bytes) else body,
             allow_redirects=False,
             skip_auto_headers=_SILENT,
             timeout=ClientTimeout(total=60),
@@ -138,3 +139,36 @@ def index_manifest(manifests: list[tuple[str, int]], **members: Any) -> dict[str
         "manifests": [descriptor(OCI_MANIFEST, *manifest) for manifest in manifests],
         **members,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request and what must come back."""
+
+    what: str
+    """Names the row in a report."""
+    request: str
+    """Method and path."""
+    status: int
+    headers: Mapping[str, str] | CIMultiDict[str] = field(default_factory=dict)
+    body: bytes | None = None
+    codes: tuple[str, ...] = ()
+    """Codes of the error body, in order."""
+    answer: Mapping[str, str | None] = field(default_factory=dict)
+    """Headers that must come back with these values; None: must not come back."""
+    answer_body: bytes | None = None
+    """The exact body, when it matters."""
+
+    async def check(self, client: Client) -> Answer:
+        """Send it and compare."""
+        method, _, path = self.request.partition(" ")
+        answer = await client.send(method, path, self.headers, self.body)
+        seen = (answer.status, tuple(answer.codes), {name: answer.headers.get(name) for name in self.answer})
+        if seen != (self.status, self.codes, dict(self.answer)):
+            raise AssertionError(
+                f"{self.what}: {self.request}\nwanted {(self.status, self.codes, self.answer)}\n"
+                f"got    {seen}\n{dict(answer.headers)}\n{answer.body[:500]!r}"
+            )
+        if self.answer_body is not None and answer.body != self.answer_body:
+            raise AssertionError(f"{self.what}: {self.request}\nanother body: {answer.body[:500]!r}")
+        return answer

@@ -45,7 +45,7 @@ class Outgoing:
 
 
 async def send(
-    exchange: Exchange, status: int, headers: Mapping[str, str], length: int, chunks: AsyncIterator[bytes]
+    exchange: Exchange, status: int, headers: Mapping[str, str], length: int, chunks: AsyncIterator[bytes | bytearray]
 ) -> StreamResponse:
     """Answer with `length` bytes of `chunks`; `headers` has the Content-Length."""
     if length <= WHOLE_BYTES_MAX:
@@ -70,7 +70,9 @@ async def send(
     return response
 
 
-async def _pump(response: StreamResponse, outgoing: Outgoing, length: int, chunks: AsyncIterator[bytes]) -> None:
+async def _pump(
+    response: StreamResponse, outgoing: Outgoing, length: int, chunks: AsyncIterator[bytes | bytearray]
+) -> None:
     left = length
     async for part in chunks:
         left -= len(part)
