@@ -21,6 +21,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+class StrayStopIteration(RuntimeError):
+    """A query raised StopIteration, which no future can carry: its awaiter would wait for ever."""
+
+
 class Database(Protocol):
     """Facts on one engine. Parallel calls from one event loop are fine.
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from entrepot.domain.error import StorageFull, Throttled
-from entrepot.store.metadata.base import Query, T
+from entrepot.store.metadata.base import Query, StrayStopIteration, T
 
 CONNECTIONS = 8
 ATTEMPTS = 6
@@ -56,6 +56,8 @@ class PostgresDatabase:
         try:
             with self._reader.connect() as connection:
                 return query(connection)
+        except StopIteration as error:
+            raise StrayStopIteration from error
         except (DBAPIError, PoolTimeout) as error:
             raise _translate(error) from error
 
@@ -64,6 +66,8 @@ class PostgresDatabase:
             try:
                 with self._engine.begin() as connection:
                     return change(connection)
+            except StopIteration as error:
+                raise StrayStopIteration from error
             except (DBAPIError, PoolTimeout) as error:
                 if _state(error) in _CONFLICTS and attempt < ATTEMPTS:
                     time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads retries, no secret

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import DatabaseError
 
 from entrepot.domain.error import Throttled
-from entrepot.store.metadata.base import Query, T
+from entrepot.store.metadata.base import Query, StrayStopIteration, T
 from entrepot.store.metadata.sqlite_file import refuse_network_file_system, sqlite_engine, translate
 from entrepot.store.metadata.sqlite_writer import SqliteWriter
 
@@ -64,5 +64,7 @@ class SqliteDatabase:
                     return query(connection)
                 finally:
                     connection.exec_driver_sql("ROLLBACK")
+        except StopIteration as error:
+            raise StrayStopIteration from error
         except DatabaseError as error:
             raise translate(error) from error

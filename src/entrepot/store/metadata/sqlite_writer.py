@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from entrepot.domain.error import Throttled
+from entrepot.store.metadata.base import StrayStopIteration
 from entrepot.store.metadata.sqlite_file import lock_file, raw_connection, sqlite_engine, translate
 
 WAIT_SECONDS = 10.0
@@ -162,7 +163,7 @@ def _resolve(future: asyncio.Future[Any], outcome: _Outcome) -> None:
     if future.done():  # the request went away
         return
     if isinstance(outcome.error, StopIteration):
-        future.set_exception(RuntimeError("a change raised StopIteration"))  # which a future cannot carry
+        future.set_exception(StrayStopIteration())
     elif outcome.error is not None:
         future.set_exception(outcome.error)
     else:
