@@ -61,6 +61,7 @@ def desk(images: ImageLayout) -> Iterator[Desk]:
         "ENTREPOT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ROOT_ENVIRONMENT["ENTREPOT_ROOT_ACCESS_KEY_ID"],
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_ECR_DISABLE_CACHE": "1",
         "REGISTRY_AUTH_FILE": str(directory / "auth.json"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -75,6 +75,7 @@ class Namespace:
 
     holder: subprocess.Popen[str]
     init_pid: int
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
     def open(cls, mounts: Mapping[Path, Path]) -> Namespace:
@@ -105,9 +106,11 @@ class Namespace:
     def start(self, command: Sequence[str | Path], *, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
         """Start a process inside that goes on; its output goes to `log`."""
         with log.open("ab") as out:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(command), env=self.environment(env), stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
+        self.started.append(process)
+        return process
 
     @staticmethod
     def terminate(process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:
@@ -142,3 +145,5 @@ class Namespace:
         self.holder.stdin.close()
         self.holder.wait(timeout=30)
         self.holder.stdout.close()
+        for process in self.started:
+            process.wait(timeout=30)
