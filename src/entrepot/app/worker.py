@@ -13,15 +13,14 @@ from contextlib import AsyncExitStack
 
 import structlog
 import uvloop
-from aiohttp.web import Server
 
 from entrepot.app import schedule
 from entrepot.app.child import Reporter
 from entrepot.app.deployment import Deployment
-from entrepot.app.listener import BACKLOG, Listener, tls_context
+from entrepot.app.front import Front
+from entrepot.app.listener import Listener, tls_context
 from entrepot.app.stall import watch_loop
-from entrepot.app.wiring import Application, open_application
-from entrepot.transport.middleware import build_server
+from entrepot.app.wiring import open_application
 
 log = structlog.get_logger(__name__)
 
@@ -57,31 +56,13 @@ async def _serve(deployment: Deployment, sockets: Sockets, index: int, reporter:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         tasks = [asyncio.create_task(watch_loop()), *schedule.start(application.schedule, is_leader=index == 0)]
         stack.push_async_callback(_cancel, tasks)
-        fronts = [await _listen(application, listener, one, deployment) for listener, one in sockets]
+        front = Front()
+        for listener, one in sockets:
+            handler, idle_seconds = application.handler(listener.url), deployment.settings.idle_timeout_seconds
+            await front.listen(handler, one, tls_context(listener), idle_seconds)
         reporter.say("ready")
         await stop.wait()
-        await drain(fronts, deployment.settings.shutdown_grace_seconds)
-
-
-async def _listen(
-    application: Application, listener: Listener, one: socket.socket, deployment: Deployment
-) -> tuple[asyncio.Server, Server]:
-    front = build_server(application.handler(listener.url), idle_seconds=deployment.settings.idle_timeout_seconds)
-    one.setblocking(False)
-    acceptor = await asyncio.get_running_loop().create_server(
-        front, sock=one, ssl=tls_context(listener), backlog=BACKLOG
-    )
-    return acceptor, front
-
-
-async def drain(fronts: list[tuple[asyncio.Server, Server]], grace_seconds: float) -> None:
-    """Close the sockets, let idle connections go, wait for requests under way, then cut the rest."""
-    for acceptor, _ in fronts:
-        acceptor.close()
-    await asyncio.sleep(0)  # what was accepted just now begins
-    for _, front in fronts:
-        front.pre_shutdown()
-    await asyncio.gather(*(front.shutdown(grace_seconds) for _, front in fronts))
+        await front.drain(deployment.settings.shutdown_grace_seconds)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

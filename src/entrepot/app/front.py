@@ -1,0 +1,79 @@
+"""The front of a worker: its sockets accepted from, and drained so that requests under way finish.
+
+aiohttp's own shutdown stops reading at once, which would cut uploads; here connections with a request under way are
+left alone until it is answered, and only idle ones are closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from contextlib import suppress
+
+from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
+
+from entrepot.app.listener import BACKLOG
+from entrepot.transport.middleware import Handler, build_server
+
+ARRIVAL_SECONDS = 0.1
+"""What the request of a connection accepted just now gets to arrive."""
+
+CUT_SECONDS = 1.0
+"""What a request beyond the grace gets to notice that it is cancelled."""
+
+
+class Front:
+    """All listeners of one worker."""
+
+    def __init__(self) -> None:
+        self._acceptors: list[asyncio.Server] = []
+        self._servers: list[Server] = []
+        self._busy: set[RequestHandler] = set()
+        self._is_draining = False
+        self._is_quiet = asyncio.Event()
+
+    async def listen(
+        self, handler: Handler, one: socket.socket, context: ssl.SSLContext | None, idle_seconds: float
+    ) -> None:
+        """Begin to accept from a listening socket, with TLS if there is a context."""
+        server = build_server(self._counted(handler), idle_seconds=idle_seconds)
+        one.setblocking(False)
+        loop = asyncio.get_running_loop()
+        self._acceptors.append(await loop.create_server(server, sock=one, ssl=context, backlog=BACKLOG))
+        self._servers.append(server)
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Accept no more, close what is idle, wait for requests under way, then cut the rest."""
+        self._is_draining = True
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await asyncio.sleep(ARRIVAL_SECONDS)
+        for connection in self._connections():
+            if connection not in self._busy:
+                connection.force_close()
+        if self._busy:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_quiet.wait(), grace_seconds)
+        await asyncio.gather(*(connection.shutdown(CUT_SECONDS) for connection in self._connections()))
+
+    def _connections(self) -> list[RequestHandler]:
+        return [connection for server in self._servers for connection in server.connections]
+
+    def _counted(self, handler: Handler) -> Handler:
+        """The handler, with its connection known as busy meanwhile."""
+
+        async def counted(request: BaseRequest) -> StreamResponse:
+            connection = request.protocol
+            self._busy.add(connection)
+            try:
+                response = await handler(request)
+            finally:
+                self._busy.discard(connection)
+                if self._is_draining and not self._busy:
+                    self._is_quiet.set()
+            if self._is_draining:
+                response.force_close()
+            return response
+
+        return counted
