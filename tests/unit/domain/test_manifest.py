@@ -216,17 +216,8 @@ ATOMS = st.one_of(
 )
 MEMBERS = st.sampled_from(
     [
-        "schemaVersion",
-        "mediaType",
-        "config",
-        "layers",
-        "manifests",
-        "subject",
-        "artifactType",
-        "annotations",
-        "digest",
-        "size",
-        "x",
+        *("schemaVersion", "mediaType", "config", "layers", "manifests", "subject", "artifactType", "annotations"),
+        *("digest", "size", "x"),
     ]
 )
 VALUES = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(MEMBERS, inner, max_size=6))
