@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, given, settings
@@ -158,16 +159,14 @@ async def compare(shelf: Shelf, twin: Twin, size: int) -> None:
         (TagStatus.TAGGED, [digest for digest in twin.images if digest not in untagged]),
     ):
         wanted = ImageFilter(tag_status)
-        listed = [i async for i in walk(lambda page, w=wanted: service.list(REGISTRY, name, w, page), size)]
+        listed = [item async for item in walk(partial(service.list, REGISTRY, name, wanted), size)]
         assert listed == [entry for digest in kept for entry in twin.entries(digest)]
-        details = [d async for d in walk(lambda page, w=wanted: service.describe(REGISTRY, name, None, w, page), size)]
+        details = [item async for item in walk(partial(service.describe, REGISTRY, name, None, wanted), size)]
         assert [detail.digest for detail in details] == kept
     by_digest = {detail.digest: detail.tags for detail in (await everything(shelf)).items}
     for digest in twin.images:
         assert list(by_digest[digest]) == by_name([t for t, target in twin.tags.items() if target == digest])
-    assert [tag async for tag in walk(lambda page: service.list_tags(REGISTRY, name, page), size)] == by_name(
-        list(twin.tags)
-    )
+    assert [tag async for tag in walk(partial(service.list_tags, REGISTRY, name), size)] == by_name(list(twin.tags))
 
 
 async def everything(shelf: Shelf) -> Page[ImageDetail]:
@@ -218,7 +217,7 @@ async def test_tags_of_any_case_are_paged_in_one_order(
     shelf = await fresh_shelf(database, image_service, repository_service)
     await shelf.put(IMAGES[0], *names)
     expected = by_name([Tag(name) for name in names])
-    got = [tag async for tag in walk(lambda page: image_service.list_tags(REGISTRY, shelf.name, page), size)]
+    got = [tag async for tag in walk(partial(image_service.list_tags, REGISTRY, shelf.name), size)]
     assert got == expected
     rest = await image_service.list_tags(REGISTRY, shelf.name, PageRequest(100, (last.lower(), last)))
     assert rest.items == [tag for tag in expected if (tag.name.lower(), tag.name) > (last.lower(), last)]
