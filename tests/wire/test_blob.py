@@ -88,7 +88,7 @@ async def test_deletion_waits_for_the_images(registry: RunningRegistry) -> None:
     assert (await registry.client.send("HEAD", PATH)).status == 404
 
 
-@pytest.mark.parametrize("size", [262_143, 262_144, 262_145, 3_000_001])
+@pytest.mark.parametrize("size", [262_144, 262_145, 3_000_001])
 async def test_streams(registry: RunningRegistry, size: int) -> None:
     content = bytes(number % 251 for number in range(1000)) * (size // 1000 + 1)
     content = content[:size]

@@ -32,9 +32,9 @@ async def test_whole_and_in_part(registry: RunningRegistry, path: str) -> None:
     assert (part.status, part.body) == (206, CONTENT[10:20])
 
 
-@pytest.mark.parametrize("authorization", ["Basic eA==", "Bearer x", "AWS4-HMAC-SHA256 Credential=x"])
-async def test_authorization_is_nobodys_business(registry: RunningRegistry, path: str, authorization: str) -> None:
-    assert (await registry.client.send("GET", path, {"Authorization": authorization})).status == 200
+async def test_authorization_is_nobodys_business(registry: RunningRegistry, path: str) -> None:
+    for authorization in ("Basic eA==", "Bearer x", "AWS4-HMAC-SHA256 Credential=x"):
+        assert (await registry.client.send("GET", path, {"Authorization": authorization})).status == 200
 
 
 async def test_expiry(registry: RunningRegistry, path: str) -> None:

@@ -77,7 +77,7 @@ async def test_patch_of_a_stream(app: RunningRegistry) -> None:
     assert await stored(app) == CONTENT
 
 
-@pytest.mark.parametrize("size", [1, 65_536, 100_000, 262_144])
+@pytest.mark.parametrize("size", [1, 65_536, 262_144])
 async def test_chunks_with_ranges(app: RunningRegistry, size: int) -> None:
     content = CONTENT[: size * 3 - (size > 1)]
     path = await start(app)
@@ -105,14 +105,14 @@ async def test_last_chunk_in_the_put(app: RunningRegistry) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-@pytest.mark.parametrize("header", ["0-99", "5-104", "200-299", "x", "99-0"])
-async def test_chunks_out_of_order(app: RunningRegistry, method: str, header: str) -> None:
+async def test_chunks_out_of_order(app: RunningRegistry, method: str) -> None:
     path = await start(app)
     await app.client.send("PATCH", path, {"Content-Range": "0-149"}, CONTENT[:150])
     query = f"?digest={DIGEST}" if method == "PUT" else ""
-    refused = await app.client.send(method, path + query, {"Content-Range": header}, CONTENT[:100])
-    assert (refused.status, refused.codes) == (416, ["BLOB_UPLOAD_INVALID"])
-    assert (refused.headers["Range"], refused.headers["Location"]) == ("0-149", path)
+    for header in ("0-99", "5-104", "200-299", "x", "99-0"):
+        refused = await app.client.send(method, path + query, {"Content-Range": header}, CONTENT[:100])
+        assert (refused.status, refused.codes) == (416, ["BLOB_UPLOAD_INVALID"])
+        assert (refused.headers["Range"], refused.headers["Location"]) == ("0-149", path)
     await app.client.send("PATCH", path, {"Content-Range": f"150-{len(CONTENT) - 1}"}, CONTENT[150:])
     await finish(app, path)
     assert await stored(app) == CONTENT
@@ -134,10 +134,10 @@ async def test_a_wrong_digest_at_the_end(app: RunningRegistry) -> None:
     assert (await app.client.send("HEAD", f"/v2/app/blobs/{MISSING}")).status == 404
 
 
-@pytest.mark.parametrize("query", ["", "?digest=", "?digest=sha256:x", f"?digest={DIGEST.upper()}"])
-async def test_no_digest_at_the_end(app: RunningRegistry, query: str) -> None:
-    answer = await app.client.send("PUT", await start(app) + query, body=CONTENT)
-    assert (answer.status, answer.codes) == (400, ["DIGEST_INVALID"])
+async def test_no_digest_at_the_end(app: RunningRegistry) -> None:
+    for query in ("", "?digest=", "?digest=sha256:x", f"?digest={DIGEST.upper()}"):
+        answer = await app.client.send("PUT", await start(app) + query, body=CONTENT)
+        assert (answer.status, answer.codes) == (400, ["DIGEST_INVALID"])
 
 
 async def test_nothing(app: RunningRegistry) -> None:
@@ -178,10 +178,10 @@ async def test_a_session_belongs_to_its_repository(app: RunningRegistry) -> None
     assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"])
 
 
-@pytest.mark.parametrize("upload_id", ["x", "00000000-0000-4000-8000-000000000000", "%3Cscript%3E", "a" * 5000])
-async def test_unknown_sessions(app: RunningRegistry, upload_id: str) -> None:
-    answer = await app.client.send("PATCH", f"/v2/app/blobs/uploads/{upload_id}", body=b"x")
-    assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"])
+async def test_unknown_sessions(app: RunningRegistry) -> None:
+    for upload_id in ("x", "00000000-0000-4000-8000-000000000000", "%3Cscript%3E", "a" * 5000):
+        answer = await app.client.send("PATCH", f"/v2/app/blobs/uploads/{upload_id}", body=b"x")
+        assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"])
 
 
 async def test_no_repository(registry: RunningRegistry) -> None:
@@ -211,13 +211,14 @@ async def test_mount(app: RunningRegistry) -> None:
     assert await stored(app) == CONTENT
 
 
-@pytest.mark.parametrize(
-    "source", ["", "&from=", "&from=source", "&from=none", "&from=UPPER", "&from=../x", "&from=app"]
-)
-async def test_mounts_that_fail_are_uploads(app: RunningRegistry, source: str) -> None:
+async def test_mounts_that_fail_are_uploads(app: RunningRegistry) -> None:
     await app.create_repository("source")
-    path = await start(app, f"?mount={DIGEST}{source}")
-    await finish(app, path, body=CONTENT)
+    for number, source in enumerate(
+        ["", "&from=", "&from=source", "&from=none", "&from=UPPER", "&from=../x", "&from=app"]
+    ):
+        content = f"content {number}".encode()
+        path = await start(app, f"?mount={digest_of(content)}{source}")
+        await finish(app, path, digest_of(content), content)
 
 
 async def test_mount_without_a_source_is_an_upload_even_if_others_have_it(app: RunningRegistry) -> None:
