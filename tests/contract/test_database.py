@@ -6,8 +6,9 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, PoolProxiedConnection, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from entrepot.domain.error import RepositoryNotFound, Throttled
@@ -218,17 +219,58 @@ class TestPostgres:
         assert await postgres_database.read(ids) == {"a"}
         assert await postgres_database.write(add("b")) == "b"
 
-    async def test_a_connection_lost_within_a_change_is_throttled(self, postgres_database: PostgresDatabase) -> None:
+    async def test_a_connection_lost_within_a_change_is_made_up_for(self, postgres_database: PostgresDatabase) -> None:
+        runs: list[int] = []
+
+        def cut_once(connection: Connection) -> str:
+            runs.append(1)
+            if len(runs) == 1:
+                _cut(connection)
+            return add("a")(connection)
+
+        assert await postgres_database.write(cut_once) == "a"
+        assert len(runs) == 2
+
+    async def test_connections_that_are_always_lost_are_throttled(self, postgres_database: PostgresDatabase) -> None:
         def cut(connection: Connection) -> None:
             add("a")(connection)
-            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            _cut(connection)
 
+        for run in (postgres_database.write, postgres_database.read):
+            with pytest.raises(Throttled):
+                await run(_cut)
         with pytest.raises(Throttled):
             await postgres_database.write(cut)
         assert await postgres_database.read(ids) == set()
+
+    async def test_a_change_is_not_made_twice_when_the_commit_is_lost(
+        self, postgres_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        runs: list[int] = []
+
+        def count(connection: Connection) -> None:
+            runs.append(1)
+            add("a")(connection)
+
+        def commit_and_lose(connection: PoolProxiedConnection) -> None:
+            monkeypatch.undo()
+            connection.commit()
+            assert connection.dbapi_connection
+            connection.dbapi_connection.close()
+            raise psycopg.OperationalError("the connection is lost")
+
+        monkeypatch.setattr(postgres_database._engine.dialect, "do_commit", commit_and_lose)
+        with pytest.raises(Throttled):
+            await postgres_database.write(count)
+        assert len(runs) == 1
+        assert await postgres_database.read(ids) == {"a"}
 
     async def test_both_spellings_of_the_url_work(self, postgres_address: PostgresAddress) -> None:
         for scheme in ("postgresql://", "postgres://"):
             database = PostgresDatabase(postgres_address.url.replace("postgresql+psycopg://", scheme), connections=1)
             assert await database.read(ids) == set()
             await database.close()
+
+
+def _cut(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))

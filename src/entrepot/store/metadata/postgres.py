@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import psycopg
-from sqlalchemy import URL, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -33,7 +35,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, connections: int = CONNECTIONS, lock_seconds: float = LOCK_SECONDS) -> None:
         self._engine = create_engine(
-            driver_url(url), pool_size=connections, max_overflow=0, pool_pre_ping=True, isolation_level="READ COMMITTED"
+            driver_url(url), pool_size=connections, max_overflow=0, isolation_level="READ COMMITTED"
         )
         event.listen(self._engine, "connect", lambda raw, _: _configure(raw, lock_seconds))
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -53,27 +55,45 @@ class PostgresDatabase:
         self._engine.dispose()
 
     def _read(self, query: Query[T]) -> T:
-        try:
-            with self._reader.connect() as connection:
-                return query(connection)
-        except StopIteration as error:
-            raise StrayStopIteration from error
-        except (DBAPIError, PoolTimeout) as error:
-            raise _translate(error) from error
+        return self._retry(lambda _: self._run(self._reader, query))
 
     def _write(self, change: Query[T]) -> T:
+        return self._retry(lambda progress: self._run(self._engine, change, progress))
+
+    def _run(self, engine: Engine, query: Query[T], progress: _Progress | None = None) -> T:
+        try:
+            with engine.begin() as connection:
+                result = query(connection)
+                if progress:
+                    progress.is_committing = True
+        except StopIteration as error:
+            raise StrayStopIteration from error
+        return result
+
+    def _retry(self, run: Callable[[_Progress], T]) -> T:
+        """Run again after a conflict, and on a new connection where the old one was lost before the commit."""
         for attempt in range(1, ATTEMPTS + 1):
+            progress = _Progress()
             try:
-                with self._engine.begin() as connection:
-                    return change(connection)
-            except StopIteration as error:
-                raise StrayStopIteration from error
+                return run(progress)
             except (DBAPIError, PoolTimeout) as error:
-                if _state(error) in _CONFLICTS and attempt < ATTEMPTS:
+                if attempt == ATTEMPTS or not _may_run_again(error, progress):
+                    raise _translate(error) from error
+                if _state(error) in _CONFLICTS:
                     time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads retries, no secret
-                    continue
-                raise _translate(error) from error
         raise AssertionError("unreachable")
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a transaction came: an error while committing may hide a commit."""
+
+    is_committing: bool = False
+
+
+def _may_run_again(error: DBAPIError | PoolTimeout, progress: _Progress) -> bool:
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return _state(error) in _CONFLICTS or (is_lost and not progress.is_committing)
 
 
 def driver_url(url: str) -> URL:
