@@ -20,8 +20,8 @@ def test_a_repository_from_create_to_delete(world: World, images: ImageLayout) -
     (described,) = world.aws("describe-repositories", "--repository-names", "cli/life")["repositories"]
     assert described["repositoryArn"] == f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/cli/life"
     world.login("skopeo", "login")
-    world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:busybox", f"docker://{address}:one")
-    world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:busybox", f"docker://{address}:two")
+    world.push(images, "busybox", f"{address}:one")
+    world.push(images, "busybox", f"{address}:two")
     listed = world.aws("list-images", "--repository-name", "cli/life")["imageIds"]
     digest = images.tags()["busybox"]["digest"]
     assert sorted((each["imageDigest"], each["imageTag"]) for each in listed) == [(digest, "one"), (digest, "two")]
@@ -54,6 +54,6 @@ def test_pages_are_followed(world: World, images: ImageLayout) -> None:
     address = world.create("cli/pages")
     world.login("skopeo", "login")
     for number in range(5):
-        world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:busybox", f"docker://{address}:{number}")
+        world.push(images, "busybox", f"{address}:{number}")
     listed = world.aws("list-images", "--repository-name", "cli/pages", "--page-size", "2")["imageIds"]
     assert [each["imageTag"] for each in listed] == ["0", "1", "2", "3", "4"]

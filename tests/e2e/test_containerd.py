@@ -20,7 +20,7 @@ def source(world: World, images: ImageLayout) -> str:
     address = world.create("containerd/source")
     world.login("skopeo", "login")
     for name in ("multi", "python-app"):
-        world.do("skopeo", "copy", "--quiet", "--all", f"oci:{images.root}:{name}", f"docker://{address}:{name}")
+        world.push(images, name, f"{address}:{name}")
     return address
 
 
@@ -46,7 +46,7 @@ def test_ctr_pulls_every_platform(world: World, source: str, user: str) -> None:
 
 def test_a_pod_runs_through_the_cri(world: World, source: str, user: str, images: ImageLayout) -> None:
     pause = world.create("pause")
-    world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:pause", f"docker://{pause}:pause")
+    world.push(images, "pause", f"{pause}:pause")
     for image in (f"{HOST}/pause:pause", f"{source}:python-app"):
         world.do(DEBIAN_PYTHON, CRI, "pull", image, "--auth", user)
     assert world.do(DEBIAN_PYTHON, CRI, "run", f"{source}:python-app").strip() == "python-app 2.19.1 2.10"

@@ -22,7 +22,7 @@ def test_docker_pushes_and_pulls_with_the_helper(world: World, images: ImageLayo
     Path(config, "config.json").write_text(json.dumps({"credHelpers": {HOST: "ecr-login"}}))
     env = {"DOCKER_CONFIG": str(config), "REGISTRY_AUTH_FILE": str(config / "config.json")}
     address = world.create("helper/docker")
-    world.do("skopeo", "copy", "--quiet", f"oci:{images.root}:layers", f"docker://{address}:1", env=env)
+    world.push(images, "layers", f"{address}:1", env=env)
     world.do("/usr/bin/docker", "pull", "--quiet", f"{address}:1", env=env)
     world.do("/usr/bin/docker", "tag", f"{address}:1", f"{address}:2", env=env)
     world.do("/usr/bin/docker", "push", "--quiet", f"{address}:2", env=env)

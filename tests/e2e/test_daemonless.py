@@ -16,7 +16,7 @@ def source(world: World, images: ImageLayout) -> str:
     address = world.create("tools/source")
     world.login("podman", "login")
     for name in ("busybox", "layers", "zstd", "multi", "python-app"):
-        world.do("skopeo", "copy", "--quiet", "--all", f"oci:{images.root}:{name}", f"docker://{address}:{name}")
+        world.push(images, name, f"{address}:{name}")
     return address
 
 

@@ -19,7 +19,7 @@ def source(world: World, images: ImageLayout) -> str:
     address = world.create("docker/source")
     world.login("skopeo", "login")
     for name in ("busybox", "layers", "multi", "python-app"):
-        world.do("skopeo", "copy", "--quiet", "--all", f"oci:{images.root}:{name}", f"docker://{address}:{name}")
+        world.push(images, name, f"{address}:{name}")
     world.login(DOCKER, "login")
     return address
 

@@ -20,7 +20,7 @@ def address(world: World, images: ImageLayout) -> str:
     address = world.create(REPOSITORY)
     world.login("skopeo", "login")
     for name in NAMES:
-        world.do("skopeo", "copy", "--quiet", "--all", f"oci:{images.root}:{name}", f"docker://{address}:{name}")
+        world.push(images, name, f"{address}:{name}")
     return address
 
 
@@ -84,7 +84,9 @@ def test_the_sbom_refers_to_its_image(world: World, address: str, images: ImageL
 @pytest.mark.parametrize("name", NAMES)
 def test_pulled_back_bit_for_bit(world: World, address: str, images: ImageLayout, name: str) -> None:
     target = world.scratch()
-    world.do("skopeo", "copy", "--quiet", "--all", f"docker://{address}:{name}", f"oci:{target}:{name}")
+    world.do(
+        "skopeo", "copy", "--quiet", "--all", "--preserve-digests", f"docker://{address}:{name}", f"oci:{target}:{name}"
+    )
     pulled = ImageLayout(target)
     digest = images.tags()[name]["digest"]
     assert pulled.tags()[name]["digest"] == digest

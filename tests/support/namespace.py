@@ -44,7 +44,11 @@ set -e
 ip link set lo up
 ip addr add "$1" dev lo
 shift
-while [ $# -gt 0 ]; do mount --bind "$1" "$2"; shift 2; done
+while [ $# -gt 0 ]; do
+  [ -e "$2" ] || mkdir -p "$2"
+  mount --bind "$1" "$2"
+  shift 2
+done
 echo ready
 while read -r _; do :; done
 """

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from tests.support.certificate import Certificates, make_certificates
+from tests.support.image_layout import ImageLayout
 from tests.support.namespace import SERVER_ADDRESS, Namespace, aws_names, names_lead_here
 from tests.support.poll import wait_until
 from tests.support.server import ACCOUNT, AWS_ENVIRONMENT, PROGRAM, REGION, ROOT_ENVIRONMENT
@@ -27,6 +28,8 @@ ACCOUNTS = (ACCOUNT, "210987654321")
 REGIONS = (REGION, "eu-west-1")
 DAEMONS = Path(__file__).parents[1] / "e2e" / "clients" / "daemons"
 PREFIX = "entrepot-e2e-"
+CONTAINERS_STATE = Path("/var/lib/containers")
+"""Where skopeo and podman of root remember what they saw; tests start without memory."""
 
 
 class CommandFailed(AssertionError):
@@ -78,6 +81,11 @@ class World:
         """Log a client in, such as `docker login`."""
         self.do(*client, "--username", "AWS", "--password-stdin", HOST, stdin=self.password())
 
+    def push(self, images: ImageLayout, name: str, address: str, *, env: Mapping[str, str] = {}) -> None:
+        """Copy an image with skopeo as it is: it must not use layers that it knows in another compression."""
+        copy = ("skopeo", "copy", "--quiet", "--all", "--preserve-digests")
+        self.do(*copy, f"oci:{images.root}:{name}", f"docker://{address}", env=env)
+
     def digests(self, repository: str) -> dict[str, str]:
         """Tag → digest as DescribeImages tells it."""
         details = self.aws("describe-images", "--repository-name", repository)["imageDetails"]
@@ -101,7 +109,10 @@ def open_world() -> Iterator[World]:
     (directory / "owner.pid").write_text(str(os.getpid()))
     names = aws_names(ACCOUNTS, REGIONS)
     certificates = make_certificates(directory, [*names, SERVER_ADDRESS])
-    namespace = Namespace.open(names_lead_here(directory, names, certificates.ca))
+    containers = directory / "containers"
+    containers.mkdir()
+    mounts = {containers: CONTAINERS_STATE}
+    namespace = Namespace.open(names_lead_here(directory, names, certificates.ca) | mounts)
     world = World(directory, namespace)
     try:
         _start_server(world, certificates)
