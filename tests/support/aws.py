@@ -25,6 +25,7 @@ from entrepot.transport.aws.model import VERSIONS
 from entrepot.transport.message import HttpRequest, HttpResponse
 from tests.support.database import DatabaseAddress
 from tests.support.registry import OTHER_ACCOUNT, RunningRegistry, running_registry
+from tests.support.shape import check_answer
 from tests.support.signing import signed
 
 JSON = "application/x-amz-json-1.1"
@@ -87,7 +88,9 @@ class AwsClient:
         """Call an operation of ECR with any body."""
         headers = {"Content-Type": JSON, "X-Amz-Target": f"{TARGET}.{operation}"}
         model = MODELS["ecr"].operation_model(operation) if operation in MODELS["ecr"].operation_names else None
-        return parse(model, await self.answer(self.sign("ecr", headers, body)), "json")
+        reply = parse(model, await self.answer(self.sign("ecr", headers, body)), "json")
+        check_reply(model, reply)
+        return reply
 
     async def sts(self, action: str, **parameters: str) -> Reply:
         """Call an operation of STS with form parameters."""
@@ -103,6 +106,36 @@ class AwsClient:
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         return await self.gateway.handle(replace(request, request_id=str(uuid.uuid4())))
+
+
+COMMON_CODES = frozenset(
+    {
+        "AccessDeniedException",
+        "InternalFailure",
+        "InvalidSignatureException",
+        "RequestEntityTooLargeException",
+        "SerializationException",
+        "ThrottlingException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+    }
+)
+"""What any operation may answer, whatever its model declares."""
+
+
+def check_reply(operation: OperationModel | None, reply: Reply) -> None:
+    """Fail unless the answer has the shape of the operation's output, or of an error that it declares."""
+    document = json.loads(reply.response.body)
+    if reply.status == 200:
+        assert operation is not None
+        check_answer(operation.output_shape, document)
+        return
+    declared = {shape.name: shape for shape in operation.error_shapes} if operation else {}
+    if document["__type"] in COMMON_CODES:
+        assert set(document) == {"__type", "message"}
+        return
+    shape = declared[document.pop("__type")]
+    check_answer(shape, document)
 
 
 def parse(operation: OperationModel | None, response: HttpResponse, protocol: str) -> Reply:

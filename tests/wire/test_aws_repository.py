@@ -66,8 +66,8 @@ async def test_create_with_everything(aws: AwsWorld) -> None:
             {"imageTagMutability": "invalid"},
             "InvalidParameterException",
             (
-                "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy enum value "
-                "set: [IMMUTABLE, MUTABLE, MUTABLE_WITH_EXCLUSION, IMMUTABLE_WITH_EXCLUSION]'"
+                "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy enum "
+                "value set: [IMMUTABLE, MUTABLE, MUTABLE_WITH_EXCLUSION, IMMUTABLE_WITH_EXCLUSION]'"
             ),
         ),
         (
@@ -79,16 +79,16 @@ async def test_create_with_everything(aws: AwsWorld) -> None:
             {"encryptionConfiguration": {"encryptionType": "AES256", "kmsKey": "alias/x"}},
             "InvalidParameterException",
             (
-                "Invalid parameter at 'encryptionConfiguration.kmsKey' failed to satisfy constraint: 'Member must be null "
-                "when encryptionType is AES256'"
+                "Invalid parameter at 'encryptionConfiguration.kmsKey' failed to satisfy constraint: 'Member must be "
+                "null when encryptionType is AES256'"
             ),
         ),
         (
             {"tags": [{"Key": f"k{n}", "Value": ""} for n in range(51)]},
             "TooManyTagsException",
             (
-                "The list of tags on the repository is over the limit. The maximum number of tags that can be applied to "
-                "a repository is 50."
+                "The list of tags on the repository is over the limit. The maximum number of tags that can be applied "
+                "to a repository is 50."
             ),
         ),
         (

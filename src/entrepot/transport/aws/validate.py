@@ -28,6 +28,9 @@ ENUM_ORDER: Final = {
 }
 """Where AWS lists the values of an enum in another order than its model; clients' tests compare the sentence."""
 
+PATTERN_LENGTH_MAX: Final = 65_536
+"""Characters that a pattern looks at where a shape has no maximum of its own; longer text does not satisfy it."""
+
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4,6})")
 _INTEGERS: Final = {"integer": (31, "an Integer"), "long": (63, "a Long")}
 
@@ -132,7 +135,7 @@ def _string(shape: Shape) -> Validator:
             raise ConstraintBroken(path, f"Member must satisfy enum value set: [{listed}]", value)
         length(len(value), path, value)
         _check_characters(value, path)
-        if pattern is not None and pattern.fullmatch(value) is None:
+        if pattern is not None and (len(value) > PATTERN_LENGTH_MAX or pattern.fullmatch(value) is None):
             raise ConstraintBroken(path, f"Member must satisfy regular expression pattern: {shape.pattern}", value)
         return value
 
