@@ -61,6 +61,7 @@ def _serve_locked(settings: Settings, directory: DataDirectory, welcome: Welcome
     said = _finish(preparation)
     gc.collect()
     gc.freeze()
+    gc.enable()
 
     def on_ready() -> None:
         directory.announce(

@@ -5,6 +5,8 @@ entrepot serve | connect | admin account create|list|root-key | version
 
 from __future__ import annotations
 
+import gc
+
 import typer
 
 from entrepot import __version__
@@ -35,4 +37,5 @@ def version() -> None:
 
 def run() -> None:
     """The `entrepot` program."""
+    gc.disable()  # imports make much that stays and little garbage; the server enables it before it serves
     app()

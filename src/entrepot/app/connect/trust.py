@@ -45,14 +45,14 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise TrustError(f"cannot remove {path}: {error.strerror}") from error
-    _update()
+    _update("--fresh")  # else its links to the removed file stay
 
 
-def _update() -> None:
+def _update(*options: str) -> None:
     program = _program()
     if program is None:
         raise TrustError(f"there is no {PROGRAM} on this system")
-    done = subprocess.run([program], capture_output=True, text=True, check=False)  # noqa: S603 - a system program
+    done = subprocess.run([program, *options], capture_output=True, text=True, check=False)  # noqa: S603 - a system program
     if done.returncode != 0:
         raise TrustError(f"{PROGRAM} failed: {done.stderr.strip()}")
 
