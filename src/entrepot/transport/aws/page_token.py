@@ -14,7 +14,7 @@ import hmac
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,7 +23,7 @@ from entrepot.domain.error import InvalidParameter
 from entrepot.domain.page import Key, Page, PageRequest
 
 if TYPE_CHECKING:
-    from entrepot.service.key import KeyService
+    from entrepot.domain.key import SigningKey
     from entrepot.transport.aws.call import Call
 
 PURPOSE: Final = "page-token"
@@ -33,12 +33,22 @@ _SECRET_BYTES = 32
 _TOKEN_LENGTH_MAX = 4096
 
 
+class PageKeys(Protocol):
+    """What page tokens need of `service.key`."""
+
+    def signing_key(self, purpose: str) -> SigningKey:
+        """The key that seals now."""
+
+    def verification_key(self, purpose: str, key_id: str) -> SigningKey | None:
+        """The key of that id, if it still opens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Paging:
     """One page as a caller asks for it, and the token of the next."""
 
     request: PageRequest
-    _keys: KeyService
+    _keys: PageKeys
     _question: bytes
 
     def next_token(self, page: Page[Any]) -> str | None:
@@ -58,7 +68,7 @@ def paging_of(call: Call, default_size: int, *filters: object) -> Paging:
     return Paging(PageRequest(call.parameters.get("maxResults", default_size), after), call.services.key, question)
 
 
-def seal(keys: KeyService, question: bytes, key: Key) -> str:
+def seal(keys: PageKeys, question: bytes, key: Key) -> str:
     """The token for a page key."""
     signing_key = keys.signing_key(PURPOSE)
     nonce = os.urandom(_NONCE_BYTES)
@@ -66,7 +76,7 @@ def seal(keys: KeyService, question: bytes, key: Key) -> str:
     return base64.urlsafe_b64encode(bytes.fromhex(signing_key.id) + nonce + sealed).decode()
 
 
-def unseal(keys: KeyService, question: bytes, token: str) -> Key:
+def unseal(keys: PageKeys, question: bytes, token: str) -> Key:
     """The page key in a token.
 
     Raises:

@@ -1,0 +1,88 @@
+"""Who signed a request, told in two halves."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from entrepot.auth.authenticate import Authenticator
+from entrepot.domain.error import InvalidSignature, UnrecognizedClient
+from entrepot.domain.identity import AccessKey
+from entrepot.domain.principal import root_of
+from tests.support.signing import KEY_ID, SECRET, presigned, signed
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+URL = "http://127.0.0.1:5000/"
+KEY = AccessKey(KEY_ID, root_of("123456789012"), SECRET, True, 1)
+REGIONS = frozenset({"us-east-1", "cn-north-1"})
+BODY = b"{}"
+BODY_HASH = hashlib.sha256(BODY).hexdigest()
+
+
+class Keys:
+    """One key, and how often somebody asked."""
+
+    def __init__(self, key: AccessKey | None = KEY) -> None:
+        self.key, self.asked = key, 0
+
+    async def find_access_key(self, access_key_id: str) -> AccessKey | None:
+        self.asked += 1
+        return self.key if self.key and self.key.id == access_key_id else None
+
+
+def authenticator(keys: Keys, now: datetime = NOW) -> Authenticator:
+    return Authenticator(keys, REGIONS, lambda: now)
+
+
+async def test_a_caller() -> None:
+    request, doorman = signed("POST", URL, NOW, body=BODY), authenticator(Keys())
+
+    caller = doorman.confirm(request, await doorman.identify(request, "ecr"), BODY_HASH)
+
+    assert (caller.account_id, caller.access_key_id) == ("123456789012", KEY_ID)
+    assert caller.principal.arn == "arn:aws:iam::123456789012:root"
+
+
+async def test_the_principals_arn_is_of_the_regions_partition() -> None:
+    request, doorman = signed("POST", URL, NOW, body=BODY, scope=("cn-north-1", "ecr")), authenticator(Keys())
+
+    caller = doorman.confirm(request, await doorman.identify(request, "ecr"), BODY_HASH)
+
+    assert caller.principal.arn == "arn:aws-cn:iam::123456789012:root"
+
+
+@pytest.mark.parametrize("key", [None, replace(KEY, is_active=False), replace(KEY, id="AKIAOTHER")])
+async def test_a_key_that_does_not_count(key: AccessKey | None) -> None:
+    with pytest.raises(UnrecognizedClient):
+        await authenticator(Keys(key)).identify(signed("POST", URL, NOW, body=BODY), "ecr")
+
+
+async def test_a_session_token_belongs_to_no_key_yet() -> None:
+    for request in (signed("POST", URL, NOW, body=BODY, token="t"), presigned("GET", URL, NOW, token="t")):
+        with pytest.raises(UnrecognizedClient):
+            await authenticator(Keys()).identify(request, "ecr" if request.method == "POST" else "sts")
+
+
+async def test_no_key_is_looked_up_for_a_wrong_scope_or_time() -> None:
+    keys, request = Keys(), signed("POST", URL, NOW, body=BODY)
+
+    for doorman, service in ((authenticator(keys), "sts"), (authenticator(keys, NOW + timedelta(hours=1)), "ecr")):
+        with pytest.raises(InvalidSignature):
+            await doorman.identify(request, service)
+    assert keys.asked == 0
+
+
+async def test_a_stated_body_hash_is_verified_before_and_compared_after() -> None:
+    request, doorman = signed("POST", URL, NOW, {"X-Amz-Content-Sha256": BODY_HASH}, BODY), authenticator(Keys())
+    wrong = authenticator(Keys(replace(KEY, secret="wrong")))
+
+    identified = await doorman.identify(request, "ecr")
+
+    assert doorman.confirm(request, identified, BODY_HASH).account_id == "123456789012"
+    with pytest.raises(InvalidSignature, match="x-amz-content-sha256"):
+        doorman.confirm(request, identified, hashlib.sha256(b"other").hexdigest())
+    with pytest.raises(InvalidSignature):
+        await wrong.identify(request, "ecr")
