@@ -52,9 +52,10 @@ def test_unit_tests_mirror_the_source() -> None:
 
 
 def _has_twin(path: Path) -> bool:
+    """A module or package of that name; a test named as its own folder tests the package as a whole."""
     name = path.stem.removeprefix("test_")
     folder = SOURCE / path.parent
-    return (folder / f"{name}.py").exists() or (folder / name).is_dir()
+    return (folder / f"{name}.py").exists() or (folder / name).is_dir() or (folder.is_dir() and folder.name == name)
 
 
 def _line_count(path: Path) -> int:
