@@ -134,7 +134,7 @@ def race(database_address: DatabaseAddress, shelf: Shelf) -> Iterator[Race]:
 
 def push(shelf: Shelf, raw: bytes, *tags: str) -> Callable[[Connection], PushOutcome]:
     names = tuple(Tag(tag) for tag in tags)
-    pushed = Push(REGISTRY, shelf.name, parse_manifest(raw), names, is_idempotent=True, image_limit=None, now_micros=9)
+    pushed = Push(REGISTRY, shelf.name, parse_manifest(raw), names, is_idempotent=True, is_full=False, now_micros=9)
     return lambda connection: push_image(connection, pushed)
 
 

@@ -106,15 +106,20 @@ class ImageService:
         if digest is not None and digest != manifest.digest:
             raise ImageDigestDoesNotMatch(registry, name, digest)
         now = self._context.now_micros()
-        address = (registry, name)
-        limit = self._quota.limit if self._quota.is_count_due(address, now) else None
-        push = Push(registry, name, manifest, tuple(tags), is_idempotent, limit, now)
+        is_full = await self._is_full(registry, name, now)
+        push = Push(registry, name, manifest, tuple(tags), is_idempotent, is_full, now)
         outcome = await self._database.write(lambda connection: push_image(connection, push))
-        if outcome.image_count is not None:
-            self._quota.learn(address, outcome.image_count, now)
-        elif outcome.is_new:
-            self._quota.admit(address)
+        if outcome.is_new:
+            self._quota.admit((registry, name))
         return PushedImage(manifest, push.image_id, outcome.is_new)
+
+    async def _is_full(self, registry: Registry, name: RepositoryName, now: int) -> bool:
+        """Count, if that is due: before the transaction, so that no writer waits for it."""
+        address = (registry, name)
+        if self._quota.is_count_due(address, now):
+            count = await self._database.read(lambda connection: listing.count_images(connection, registry, name))
+            self._quota.learn(address, count, now)
+        return self._quota.is_full(address)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 

@@ -27,6 +27,12 @@ from entrepot.store.metadata.repository_key import get_repository_key
 T = TypeVar("T")
 
 
+def count_images(connection: Connection, registry: Registry, name: str) -> int:
+    """How many images a repository has."""
+    key = get_repository_key(connection, registry, name, is_locked=False)
+    return images.count_images(connection, key.id)
+
+
 def list_image_ids(
     connection: Connection, registry: Registry, name: str, wanted: ImageFilter, page: PageRequest
 ) -> Page[ImageId]:

@@ -27,7 +27,7 @@ from entrepot.domain.error import (
     Throttled,
 )
 from entrepot.domain.event import Event, EventKind
-from entrepot.domain.limit import IMAGE_TAGS_PER_IMAGE_MAX
+from entrepot.domain.limit import IMAGE_TAGS_PER_IMAGE_MAX, IMAGES_MAX
 from entrepot.domain.manifest import Descriptor, Manifest
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.registry import Registry
@@ -52,8 +52,8 @@ class Push:
     tags: tuple[Tag, ...]
     is_idempotent: bool
     """Whether pushing what is there already succeeds (`/v2/`) or fails (PutImage)."""
-    image_limit: int | None
-    """Count the images of the repository and refuse a new one beyond this; None leaves the count out."""
+    is_full: bool
+    """Whether the repository takes no new image, only tags on those that it has."""
     now_micros: int
 
     @property
@@ -68,8 +68,6 @@ class PushOutcome:
 
     is_new: bool
     """Whether the repository did not have the digest."""
-    image_count: int | None
-    """Images of the repository afterwards, if they were counted."""
 
 
 def push_image(connection: Connection, push: Push) -> PushOutcome:
@@ -84,7 +82,8 @@ def push_image(connection: Connection, push: Push) -> PushOutcome:
     key = get_repository_key(connection, push.registry, push.repository, is_locked=True)
     references, size_bytes = _references(connection, key, push)
     image_id, is_new = _store(connection, key, push, references, size_bytes)
-    count = _count(connection, key, push) if is_new else None
+    if is_new and push.is_full:
+        raise LimitExceeded(f"A repository can have at most {IMAGES_MAX} images")
     # In one order for everybody, so that two pushes of the same tags do not wait for each other.
     changed = [tag for tag in sorted(set(push.tags), key=str) if _put_tag(connection, key, push, tag, image_id)]
     if changed and tag_rows.has_more_tags(connection, image_id, IMAGE_TAGS_PER_IMAGE_MAX):
@@ -93,7 +92,7 @@ def push_image(connection: Connection, push: Push) -> PushOutcome:
         raise ImageAlreadyExists(push.registry, push.repository, push.image_id)
     if is_new or changed:
         _record(connection, key, push, changed)
-    return PushOutcome(is_new, count)
+    return PushOutcome(is_new)
 
 
 def _references(connection: Connection, key: RepositoryKey, push: Push) -> tuple[list[Reference], int]:
@@ -155,15 +154,6 @@ def _store(
             return existing, False
         # It was there for the insert and is gone for the lock: somebody deleted it in between.
     raise Throttled
-
-
-def _count(connection: Connection, key: RepositoryKey, push: Push) -> int | None:
-    if push.image_limit is None:
-        return None
-    count = images.count_images(connection, key.id)
-    if count > push.image_limit:
-        raise LimitExceeded(f"A repository can have at most {push.image_limit} images")
-    return count
 
 
 def _put_tag(connection: Connection, key: RepositoryKey, push: Push, tag: Tag, image_id: int) -> bool:

@@ -30,6 +30,23 @@ _LOCK_BY_DIGEST = (
     .where(manifest.c.repository_id == bindparam("repository_id"), manifest.c.digest == bindparam("digest"))
     .with_for_update(read=True, key_share=True)
 )
+_IN_REPOSITORY = (
+    manifest.c.repository_id == bindparam("repository_id"),
+    manifest.c.digest.in_(bindparam("digests", expanding=True)),
+)
+_LOCK_CHILDREN = (
+    select(manifest.c.id, manifest.c.digest, manifest.c.image_size_bytes)
+    .where(*_IN_REPOSITORY)
+    .order_by(manifest.c.id)
+    .with_for_update(read=True, key_share=True)
+)
+_IDS = select(manifest.c.id, manifest.c.digest).where(*_IN_REPOSITORY)
+_LOCK_FOR_DELETION = (
+    select(manifest.c.id, manifest.c.digest)
+    .where(manifest.c.id.in_(bindparam("image_ids", expanding=True)))
+    .order_by(manifest.c.id)
+    .with_for_update()
+)
 _RAW = select(manifest.c.raw).where(manifest.c.id == bindparam("id"))
 _COUNT = select(func.count()).select_from(manifest).where(manifest.c.repository_id == bindparam("repository_id"))
 _RECORD_PULL = (
@@ -102,24 +119,14 @@ class ChildRow:
 
 def lock_children(connection: Connection, repository_id: int, digests: Iterable[Digest]) -> list[ChildRow]:
     """Those of `digests` that the repository holds, kept from deletion until the transaction ends."""
-    statement = (
-        select(manifest.c.id, manifest.c.digest, manifest.c.image_size_bytes)
-        .where(manifest.c.repository_id == repository_id, manifest.c.digest.in_([str(digest) for digest in digests]))
-        .order_by(manifest.c.id)
-        .with_for_update(read=True, key_share=True)
-    )
-    return [ChildRow(row.id, to_digest(row.digest), row.image_size_bytes) for row in connection.execute(statement)]
+    rows = connection.execute(_LOCK_CHILDREN, _in_repository(repository_id, digests))
+    return [ChildRow(row_id, to_digest(text), size) for row_id, text, size in rows]
 
 
 def lock_for_deletion(connection: Connection, image_ids: Iterable[int]) -> dict[int, Digest]:
     """Lock images by row id, in that order, against everything; those that still exist, with their digests."""
-    statement = (
-        select(manifest.c.id, manifest.c.digest)
-        .where(manifest.c.id.in_(sorted(image_ids)))
-        .order_by(manifest.c.id)
-        .with_for_update()
-    )
-    return {row.id: to_digest(row.digest) for row in connection.execute(statement)}
+    rows = connection.execute(_LOCK_FOR_DELETION, {"image_ids": list(image_ids)})
+    return {row_id: to_digest(text) for row_id, text in rows}
 
 
 def delete_image(connection: Connection, image_id: int) -> None:
@@ -151,10 +158,13 @@ def count_images(connection: Connection, repository_id: int) -> int:
 
 def find_image_ids(connection: Connection, repository_id: int, digests: Iterable[Digest]) -> dict[Digest, int]:
     """The row ids of those of `digests` that the repository holds."""
-    statement = select(manifest.c.id, manifest.c.digest).where(
-        manifest.c.repository_id == repository_id, manifest.c.digest.in_(sorted({str(digest) for digest in digests}))
-    )
-    return {to_digest(row.digest): row.id for row in connection.execute(statement)}
+    return {
+        to_digest(text): row_id for row_id, text in connection.execute(_IDS, _in_repository(repository_id, digests))
+    }
+
+
+def _in_repository(repository_id: int, digests: Iterable[Digest]) -> dict[str, Any]:
+    return {"repository_id": repository_id, "digests": list({str(digest) for digest in digests})}
 
 
 def find_images(

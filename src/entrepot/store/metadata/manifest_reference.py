@@ -44,6 +44,24 @@ _BLOBS_OF = select(manifest_reference.c.blob_id).where(
     manifest_reference.c.manifest_id == bindparam("image_id"), manifest_reference.c.blob_id.is_not(None)
 )
 _DELETE = delete(manifest_reference).where(manifest_reference.c.manifest_id == bindparam("image_id"))
+_LOCK_LINKS = (
+    select(blob.c.id, blob.c.digest, blob.c.size_bytes)
+    .join(repository_blob, repository_blob.c.blob_id == blob.c.id)
+    .where(
+        repository_blob.c.repository_id == bindparam("repository_id"),
+        blob.c.domain_id == bindparam("domain_id"),
+        blob.c.digest.in_(bindparam("digests", expanding=True)),
+    )
+    .order_by(blob.c.id)
+    .with_for_update(read=True, key_share=True)
+)
+_PARENTS = (
+    select(manifest.c.id, manifest.c.digest)
+    .join(manifest_reference, manifest_reference.c.manifest_id == manifest.c.id)
+    .where(manifest_reference.c.child_id == bindparam("image_id"))
+    .distinct()
+    .order_by(manifest.c.id)
+)
 _IS_REFERENCED = exists().where(
     manifest_reference.c.repository_id == repository_blob.c.repository_id,
     manifest_reference.c.blob_id == repository_blob.c.blob_id,
@@ -54,16 +72,9 @@ def lock_links(
     connection: Connection, repository_id: int, domain_id: int, digests: Iterable[Digest]
 ) -> dict[Digest, Link]:
     """The blobs of `digests` that the repository links, kept from unlinking until the transaction ends."""
-    names = sorted({str(digest) for digest in digests})
-    statement = (
-        select(blob.c.id, blob.c.digest, blob.c.size_bytes)
-        .join(repository_blob, repository_blob.c.blob_id == blob.c.id)
-        .where(blob.c.domain_id == domain_id, blob.c.digest.in_(names))
-        .where(repository_blob.c.repository_id == repository_id)
-        .order_by(blob.c.id)
-        .with_for_update(read=True, key_share=True)
-    )
-    return {to_digest(row.digest): Link(row.id, row.size_bytes) for row in connection.execute(statement)}
+    names = list({str(digest) for digest in digests})
+    key = {"repository_id": repository_id, "domain_id": domain_id, "digests": names}
+    return {to_digest(text): Link(row_id, size) for row_id, text, size in connection.execute(_LOCK_LINKS, key)}
 
 
 def insert_references(
@@ -88,14 +99,7 @@ def insert_references(
 
 def find_parents(connection: Connection, image_id: int) -> list[Digest]:
     """The digests of the indexes that name an image, each once, oldest first."""
-    statement = (
-        select(manifest.c.id, manifest.c.digest)
-        .join(manifest_reference, manifest_reference.c.manifest_id == manifest.c.id)
-        .where(manifest_reference.c.child_id == image_id)
-        .distinct()
-        .order_by(manifest.c.id)
-    )
-    return [to_digest(row.digest) for row in connection.execute(statement)]
+    return [to_digest(text) for _, text in connection.execute(_PARENTS, {"image_id": image_id})]
 
 
 def delete_references(connection: Connection, repository_id: int, image_id: int, keep_until_micros: int) -> None:

@@ -22,6 +22,17 @@ _MOVE = _INSERT.on_conflict_do_update(
 _TARGET = select(tag.c.manifest_id).where(
     tag.c.repository_id == bindparam("repository_id"), tag.c.name == bindparam("name")
 )
+_TARGETS = (
+    select(tag.c.name, tag.c.manifest_id)
+    .where(tag.c.repository_id == bindparam("repository_id"), tag.c.name.in_(bindparam("names", expanding=True)))
+    .order_by(tag.c.name)
+)
+_LOCK_TARGETS = _TARGETS.with_for_update()
+_TAGS_OF = (
+    select(tag.c.manifest_id, tag.c.name)
+    .where(tag.c.manifest_id.in_(bindparam("image_ids", expanding=True)))
+    .order_by(tag.c.manifest_id, tag.c.name_lower, tag.c.name)
+)
 _NTH_OF_IMAGE = select(tag.c.name).where(tag.c.manifest_id == bindparam("image_id")).limit(1).offset(bindparam("count"))
 
 
@@ -54,14 +65,9 @@ def find_targets(
     connection: Connection, repository_id: int, names: Iterable[Tag], *, is_locked: bool = False
 ) -> dict[Tag, int]:
     """The row ids of the images of those tags that exist; `is_locked` keeps the tags where they are."""
-    statement = (
-        select(tag.c.name, tag.c.manifest_id)
-        .where(tag.c.repository_id == repository_id, tag.c.name.in_(sorted({name.name for name in names})))
-        .order_by(tag.c.name)
-    )
-    if is_locked:
-        statement = statement.with_for_update()
-    return {Tag(row.name): row.manifest_id for row in connection.execute(statement)}
+    key = {"repository_id": repository_id, "names": list({name.name for name in names})}
+    rows = connection.execute(_LOCK_TARGETS if is_locked else _TARGETS, key)
+    return {Tag(name): image_id for name, image_id in rows}
 
 
 def has_more_tags(connection: Connection, image_id: int, count: int) -> bool:
@@ -71,14 +77,9 @@ def has_more_tags(connection: Connection, image_id: int, count: int) -> bool:
 
 def tags_of(connection: Connection, image_ids: Iterable[int]) -> dict[int, tuple[Tag, ...]]:
     """The tags of each image, as tags are listed; an image without tags is left out."""
-    statement = (
-        select(tag.c.manifest_id, tag.c.name)
-        .where(tag.c.manifest_id.in_(sorted(image_ids)))
-        .order_by(tag.c.manifest_id, tag.c.name_lower, tag.c.name)
-    )
     found: dict[int, list[Tag]] = {}
-    for row in connection.execute(statement):
-        found.setdefault(row.manifest_id, []).append(Tag(row.name))
+    for image_id, name in connection.execute(_TAGS_OF, {"image_ids": list(image_ids)}):
+        found.setdefault(image_id, []).append(Tag(name))
     return {image_id: tuple(names) for image_id, names in found.items()}
 
 

@@ -13,13 +13,11 @@ def test_far_from_the_limit_counts_are_rare_and_near_it_each_push_is_counted() -
     while True:
         if quota.is_count_due(HERE, 0):
             counts += 1
-            if stored + 1 > quota.limit:
-                break
-            stored += 1
             quota.learn(HERE, stored, 0)
-        else:
-            stored += 1
-            quota.admit(HERE)
+        if quota.is_full(HERE):
+            break
+        stored += 1
+        quota.admit(HERE)
     assert stored == 1_000
     assert counts < 60
 
