@@ -1,10 +1,12 @@
 """Uploads on /v2/: whole, in chunks, resumed, cancelled, mounted."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.registry import RunningRegistry
+from tests.support.database import DatabaseAddress
+from tests.support.registry import RunningRegistry, running_registry
 from tests.support.wire import Answer, digest_of
 
 CONTENT = bytes(range(256)) * 1200
@@ -209,6 +211,14 @@ async def test_mount(app: RunningRegistry) -> None:
     answer = await app.client.send("POST", f"/v2/app/blobs/uploads/?mount={DIGEST}&from=source")
     assert (answer.status, answer.headers["Location"]) == (201, f"/v2/app/blobs/{DIGEST}")
     assert await stored(app) == CONTENT
+
+
+async def test_aws_defaults_make_every_mount_an_upload(database_address: DatabaseAddress, tmp_path: Path) -> None:
+    async with running_registry(database_address, tmp_path, aws_defaults=True) as app:
+        for name in ("app", "source"):
+            await app.create_repository(name)
+        await app.client.put_blob("source", CONTENT)
+        await finish(app, await start(app, f"?mount={DIGEST}&from=source"), DIGEST, CONTENT)
 
 
 async def test_mounts_that_fail_are_uploads(app: RunningRegistry) -> None:

@@ -163,7 +163,9 @@ class Settings(BaseSettings):
         description="Networks (CIDR) of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
         json_schema_extra={"default_text": "none", "items": "CIDR"},
     )
-    aws_defaults: bool = Field(default=False, description="Begin with AWS's defaults where entrepot's differ.")
+    aws_defaults: bool = Field(
+        default=False, description="Begin with AWS's defaults where entrepot's differ: no blob mounting."
+    )
     stall_timeout_seconds: float = Field(
         default=60.0, gt=0, le=3600, description="A body that makes no progress for this long ends its connection."
     )

@@ -2,7 +2,7 @@
 
 master.key        32 bytes as base64, mode 0600; made with the first database only
 metadata.sqlite   facts, unless database_url names a PostgreSQL
-blobs/            bytes, unless blob_dir names another place
+store/            bytes, unless blob_dir names another place
 connect/          what `entrepot connect` made: certificate, state for undo
 server.lock       held by the running server
 server.json       addresses of the running server; gone when none runs

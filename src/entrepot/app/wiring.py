@@ -115,7 +115,7 @@ def _services(
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(database, context, keys),
         resource_tag=ResourceTagService(database),
-        blob=BlobService(database, context, keys, storage),
+        blob=BlobService(database, context, keys, storage, allows_mounts=not settings.aws_defaults),
         upload=UploadService(database, context, storage),
         image=ImageService(database, context),
         referrer=ReferrerService(database),

@@ -45,8 +45,11 @@ _MICROS = 1_000_000
 class BlobService:
     """Blobs of every registry of this server."""
 
-    def __init__(self, database: Database, context: Context, keys: KeyService, storage: Storage) -> None:
+    def __init__(
+        self, database: Database, context: Context, keys: KeyService, storage: Storage, *, allows_mounts: bool = True
+    ) -> None:
         self._database = database
+        self._allows_mounts = allows_mounts
         self._context = context
         self._keys = keys
         self._storage = storage
@@ -108,6 +111,8 @@ class BlobService:
 
     async def mount(self, registry: Registry, target: RepositoryName, source: RepositoryName, digest: Digest) -> bool:
         """Link a blob of `source` into `target` of the same registry; False when that cannot be, for any reason."""
+        if not self._allows_mounts:
+            return False
 
         def change(connection: Connection) -> bool:
             try:
