@@ -18,10 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
 RUN_DIRECTORY = "ENTREPOT_TEST_POSTGRES"
+PREFIX = "entrepot-pg-"
 TEMPLATE = "entrepot_template"
 SETTINGS = {
     "listen_addresses": "",
@@ -38,15 +40,15 @@ SETTINGS = {
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="entrepot-pg-")
+        _remove_leftovers()
+        directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        (directory / "owner.pid").write_text(str(os.getpid()))
+        os.environ[RUN_DIRECTORY] = str(directory)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        directory = Path(os.environ.pop(RUN_DIRECTORY))
-        if (directory / "data" / "postmaster.pid").exists():
-            PostgresServer(directory).stop()
-        shutil.rmtree(directory)
+        _remove(Path(os.environ.pop(RUN_DIRECTORY)))
 
 
 class PostgresServer:
@@ -112,6 +114,20 @@ class PostgresServer:
     def _execute(self, statement: str) -> None:
         with psycopg.connect(host=str(self._directory), user="postgres", dbname="postgres", autocommit=True) as server:
             server.execute(statement.encode())
+
+
+def _remove_leftovers() -> None:
+    """Stop the servers of test runs that were killed before they could."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = directory / "owner.pid"
+        if owner.exists() and owner.stat().st_size and not psutil.pid_exists(int(owner.read_text())):
+            _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    if (directory / "data" / "postmaster.pid").exists():
+        PostgresServer(directory).stop()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _server_account() -> dict[str, Any]:
