@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 Plane = Callable[[Exchange], Awaitable[StreamResponse]]
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 
+SERVER = "entrepot"
+"""The Server header: no versions."""
+
 HEADER_BYTES_MAX = 64 * 1024
 """Longest request line and longest header field."""
 
@@ -91,8 +94,10 @@ class Middleware:
         except Exception:
             log.exception("request.failed", request_id=exchange.id, method=exchange.method, path=exchange.path)
             response = Response(status=500, text="Internal Server Error\n")
-        if exchange.body.must_close():
-            response.force_close()
+        if not response.prepared:
+            response.headers.setdefault("Server", SERVER)
+            if exchange.body.must_close():
+                response.force_close()
         return response
 
 

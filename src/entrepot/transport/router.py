@@ -16,6 +16,7 @@ from aiohttp.web import Response, StreamResponse
 from entrepot.transport.exchange import Exchange
 from entrepot.transport.message import HttpRequest, HttpResponse
 from entrepot.transport.middleware import Plane
+from entrepot.transport.stream import send_bytes
 
 AwsPlane = Callable[[HttpRequest], Awaitable[HttpResponse]]
 Probe = Callable[[], Awaitable[HttpResponse]]
@@ -59,10 +60,10 @@ class Router:
         return self._answer_aws if is_aws(exchange) else _not_found
 
     async def _answer_probe(self, exchange: Exchange) -> StreamResponse:
-        return _response(await self._probes[exchange.path]())
+        return await _send(exchange, await self._probes[exchange.path]())
 
     async def _answer_aws(self, exchange: Exchange) -> StreamResponse:
-        return _response(await self._aws(exchange.message()))
+        return await _send(exchange, await self._aws(exchange.message()))
 
 
 def is_aws(exchange: Exchange) -> bool:
@@ -75,8 +76,8 @@ def is_aws(exchange: Exchange) -> bool:
     return exchange.path == "/" and exchange.method == "POST" and is_form
 
 
-def _response(answer: HttpResponse) -> Response:
-    return Response(status=answer.status, headers=answer.headers, body=answer.body)
+async def _send(exchange: Exchange, answer: HttpResponse) -> StreamResponse:
+    return await send_bytes(exchange, answer.status, answer.headers, answer.body)
 
 
 async def _not_found(_: Exchange) -> StreamResponse:

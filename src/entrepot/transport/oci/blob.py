@@ -13,8 +13,9 @@ from entrepot.domain.blob import StoredBlob
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import BlobNotFound, RepositoryNotFound
 from entrepot.domain.repository import parse_repository_name
+from entrepot.transport import stream
 from entrepot.transport.exchange import Exchange
-from entrepot.transport.oci import answer, byte_range, stream
+from entrepot.transport.oci import answer, byte_range
 
 if TYPE_CHECKING:
     from entrepot.service.blob import BlobService

@@ -20,6 +20,7 @@ from entrepot.domain.repository import parse_repository_name
 from entrepot.domain.view import ImageRow, ImageView
 from entrepot.transport.message import BodyTooLarge
 from entrepot.transport.oci import answer
+from entrepot.transport.stream import send_bytes
 
 if TYPE_CHECKING:
     from entrepot.service.image import ImageService
@@ -50,7 +51,7 @@ class ManifestHandlers:
             return Response(status=304, headers={k: v for k, v in headers.items() if k != "Content-Length"})
         if call.exchange.method == "HEAD":
             return Response(headers=headers)
-        return Response(headers=headers, body=(await self._images.load(row)).raw)
+        return await send_bytes(call.exchange, 200, headers, (await self._images.load(row)).raw)
 
     async def put(self, call: Call, name: str, reference: str) -> StreamResponse:
         """Push a manifest; a push by digest may name image tags in its query."""
