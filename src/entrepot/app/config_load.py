@@ -18,6 +18,9 @@ from pydantic import ValidationError
 
 from entrepot.app.config import ENV_PREFIX, Settings
 
+TEST_PREFIX = f"{ENV_PREFIX}TEST_"
+"""Variables of the project's own tests."""
+
 
 class SettingsError(Exception):
     """Settings cannot be used; one line per problem, each naming its setting."""
@@ -73,7 +76,8 @@ def load(flags: Mapping[str, Any] | None = None) -> Settings:
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """One warning for each `ENTREPOT_*` variable that no setting has, with the nearest name."""
     known = {row.env for row in rows()}
-    strange = sorted(name for name in environ if name.startswith(ENV_PREFIX) and name not in known)
+    named = (name for name in environ if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX))
+    strange = sorted(name for name in named if name not in known)
     return [f"{name} is not a setting and does nothing{_nearest(name, known)}" for name in strange]
 
 

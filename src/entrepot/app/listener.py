@@ -19,6 +19,9 @@ from typing import Self
 BACKLOG = 1024
 """Connections that may wait for one worker; the kernel caps it at net.core.somaxconn."""
 
+UNSENT_MILLISECONDS = 120_000
+"""The kernel gives a connection up when its peer has taken nothing of what waits for it for this long."""
+
 _URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.]+)(?::([0-9]{1,5}))?/?")
 _PORTS = {"http": 80, "https": 443}
 
@@ -152,6 +155,7 @@ def _socket(listener: Listener, port: int, *, shares_port: bool = False) -> sock
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MILLISECONDS)  # accepted ones inherit it
         if shares_port:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind((listener.host, port))

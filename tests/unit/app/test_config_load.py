@@ -16,8 +16,6 @@ ROOT_KEY = {"ROOT_ACCESS_KEY_ID": "AKIAEXAMPLE123456789", "ROOT_SECRET_ACCESS_KE
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for row in rows():
-        monkeypatch.delenv(row.env, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
 

@@ -33,7 +33,7 @@ def with_settings(names: Sequence[str] | None = None) -> Callable[[Callable[...,
             flags = {name: value for name, value in values.items() if value not in (None, [])}  # those that were given
             command(read_settings(flags), **given)
 
-        parameters = [_parameter(row) for row in rows] + own
+        parameters = [_parameter(row, row.flag) for row in rows if row.flag] + own
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # typer reads it
             [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
         )
@@ -54,10 +54,10 @@ def read_settings(flags: dict[str, Any]) -> Settings:
         fail(error.problems, BAD_SETTINGS)
 
 
-def _parameter(row: config_load.SettingRow) -> inspect.Parameter:
+def _parameter(row: config_load.SettingRow, flag: str) -> inspect.Parameter:
     default = typer.Option(
         None,
-        row.flag or "",
+        f"{flag}/--no-{flag[2:]}" if row.is_switch else flag,
         help=f"{row.meaning} Default: {row.default}.",
         envvar=None,
         show_default=False,

@@ -35,6 +35,7 @@ def without_block(content: bytes) -> bytes:
     """The content without our block; all that is not ours stays byte for byte."""
 
     def restore(found: re.Match[bytes]) -> bytes:
-        return b"" if found[2].endswith(_NEWLINE_ADDED) else found[1]
+        is_last = found.end() == len(content)  # lines added since below need the newline between
+        return b"" if found[2].endswith(_NEWLINE_ADDED) and is_last else found[1]
 
     return _BLOCK.sub(restore, content)
