@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from tools.docs.tree import ROOT, SOURCE, module_job, modules, table
@@ -34,4 +35,5 @@ def _section(folder: Path, base: Path) -> str:
 
 
 def _has_code(path: Path) -> bool:
-    return path.name != "__init__.py"
+    """Whether there is more in a module than its docstring."""
+    return len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
