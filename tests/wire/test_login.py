@@ -123,3 +123,10 @@ async def test_unknown_paths(registry: RunningRegistry) -> None:
     for path in ("/v2/app", "/v2/app/x/y", "/v2/x/manifests/", "/v2/_other"):
         answer = await registry.client.send("GET", path)
         assert (answer.status, answer.codes) == (404, ["UNSUPPORTED"])
+
+
+async def test_ambiguous_paths(registry: RunningRegistry) -> None:
+    for path in ("/v2/a/../b/manifests/x", "/v2//a/tags/list", "/v2/a%2Fb/manifests/x", "/v2/app/manifests/%00"):
+        answer = await registry.client.send("GET", path)
+        assert (answer.status, answer.codes) == (400, ["NAME_INVALID"])
+        assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"

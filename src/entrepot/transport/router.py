@@ -16,6 +16,8 @@ from aiohttp.web import Response, StreamResponse
 from entrepot.transport.exchange import Exchange
 from entrepot.transport.message import HttpRequest, HttpResponse
 from entrepot.transport.middleware import Plane
+from entrepot.transport.oci.answer import from_message
+from entrepot.transport.oci.error import ambiguous_path
 from entrepot.transport.stream import send_bytes
 
 AwsPlane = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -44,7 +46,7 @@ class Router:
         """Answer one request."""
         path = exchange.path
         if not path.startswith("/") or _AMBIGUOUS.search(path):
-            return Response(status=400, text="Bad Request: the path is ambiguous\n")
+            return await _refuse(exchange)
         return await self._choose(exchange)(exchange)
 
     def _choose(self, exchange: Exchange) -> Plane:
@@ -78,6 +80,12 @@ def is_aws(exchange: Exchange) -> bool:
 
 async def _send(exchange: Exchange, answer: HttpResponse) -> StreamResponse:
     return await send_bytes(exchange, answer.status, answer.headers, answer.body)
+
+
+async def _refuse(exchange: Exchange) -> StreamResponse:
+    if exchange.path.startswith("/v2/"):
+        return from_message(ambiguous_path())
+    return Response(status=400, text="Bad Request: the path is ambiguous\n")
 
 
 async def _not_found(_: Exchange) -> StreamResponse:

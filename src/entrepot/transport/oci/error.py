@@ -220,6 +220,11 @@ def no_route() -> HttpResponse:
     return body(404, [{"code": "UNSUPPORTED", "message": "No such path in this API"}])
 
 
+def ambiguous_path() -> HttpResponse:
+    """400 for a path that could be read in two ways."""
+    return body(400, [{"code": "NAME_INVALID", "message": "invalid repository name: the path is ambiguous"}])
+
+
 def body(status: int, items: list[Item], headers: dict[str, str] | None = None) -> HttpResponse:
     """An answer with `items` as its errors."""
     content = json.dumps({"errors": items}, ensure_ascii=True).encode()
