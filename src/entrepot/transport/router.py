@@ -44,8 +44,7 @@ class Router:
 
     async def __call__(self, exchange: Exchange) -> StreamResponse:
         """Answer one request."""
-        path = exchange.path
-        if not path.startswith("/") or _AMBIGUOUS.search(path):
+        if is_ambiguous(exchange.path):
             return await _refuse(exchange)
         return await self._choose(exchange)(exchange)
 
@@ -66,6 +65,11 @@ class Router:
 
     async def _answer_aws(self, exchange: Exchange) -> StreamResponse:
         return await _send(exchange, await self._aws(exchange.message()))
+
+
+def is_ambiguous(path: str) -> bool:
+    """Whether a raw path could be read in two ways, or is none."""
+    return not path.startswith("/") or _AMBIGUOUS.search(path) is not None
 
 
 def is_aws(exchange: Exchange) -> bool:
