@@ -290,14 +290,15 @@ def _piece(directory: Path, piece: Segment) -> Path:
 
 
 def _make_directory(directory: Path) -> None:
-    """Make a staging directory; it need not survive a loss of power."""
-    try:
-        directory.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        with full_disk_noticed():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a staging directory and the one that it is in; neither need survive a loss of power."""
+    with full_disk_noticed():
+        try:
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            directory.parent.mkdir(mode=0o700, exist_ok=True)
+            directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _join(target: int, storage_key: str, directory: Path, pieces: Sequence[Segment]) -> None:

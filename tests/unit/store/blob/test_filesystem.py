@@ -1,0 +1,102 @@
+"""Files on disk: where they are, who may read them, and names that never leave the root."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from entrepot.domain.error import StorageFull
+from entrepot.store.blob.base import Location, Segment, StagingGone
+from entrepot.store.blob.filesystem import FilesystemBlobStore
+
+KEY = Location("abcdef0123456789abcdef0123456789")
+
+
+def append(store: FilesystemBlobStore, data: bytes) -> Segment:
+    writer = store.append(KEY, 0, None, "name")
+    writer.write(memoryview(data))
+    segment = writer.finish().segment
+    assert segment is not None
+    return segment
+
+
+def test_only_the_server_can_read(tmp_path: Path) -> None:
+    store = FilesystemBlobStore(tmp_path / "root", 0)
+    store.publish(KEY, [append(store, b"data")], None)
+    for path in (tmp_path / "root").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+    assert store.path(KEY.storage_key) == tmp_path / "root/blobs/ab/cd" / KEY.storage_key
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "a/b", "a.segment", "x" * 65, "a\0bcd"])
+def test_names_stay_below_the_root(tmp_path: Path, name: str) -> None:
+    store = FilesystemBlobStore(tmp_path, 0)
+    with pytest.raises(ValueError, match="not a name"):
+        store.path(name)
+    with pytest.raises(ValueError, match="not a name"):
+        store.append(KEY, 0, None, name)
+    with pytest.raises(ValueError, match="not a"):
+        store.read_tail(KEY.storage_key, Segment(f"{name}.tail", 1))
+
+
+def test_writer_does_not_bring_back_what_was_swept(tmp_path: Path) -> None:
+    store = FilesystemBlobStore(tmp_path, 0)
+    writer = store.append(KEY, 0, None, "name")
+    store.discard(KEY.storage_key)
+    with pytest.raises(StagingGone):
+        writer.write(memoryview(b"data"))
+    with pytest.raises(StagingGone):
+        store.write_tail(KEY.storage_key, "name", b"data")
+    writer.close()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_file_is_written_once(tmp_path: Path) -> None:
+    store = FilesystemBlobStore(tmp_path, 0)
+    append(store, b"first")
+    with pytest.raises(FileExistsError):
+        append(store, b"other")
+
+
+def test_default_reserve_is_a_share_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = os.statvfs(tmp_path)
+    store = FilesystemBlobStore(tmp_path)
+    assert store._reserve_bytes == max(disk.f_blocks * disk.f_frsize // 100, 256 * 1024 * 1024)
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["write", "mkdir", "fsync", "link"])
+def test_every_way_of_being_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int, call: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    store = FilesystemBlobStore(tmp_path, 0)
+    segment = append(store, b"data") if call in ("fsync", "link") else None
+    monkeypatch.setattr(os, call, full)
+    work = partial(append, store, b"data") if segment is None else partial(store.publish, KEY, [segment], None)
+    with pytest.raises(StorageFull):
+        work()
+    monkeypatch.undo()
+    if segment is not None:
+        store.publish(KEY, [segment], None)
+        store.open(KEY, 4).close()
+
+
+def test_copying_without_help_of_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*_: object) -> int:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "copy_file_range", cannot)
+    store = FilesystemBlobStore(tmp_path, 0)
+    pieces = [append(store, b"one")]
+    writer = store.append(KEY, 3, None, "second")
+    writer.write(memoryview(b"two"))
+    segment = writer.finish().segment
+    assert segment is not None
+    store.publish(KEY, [*pieces, segment], None)
+    assert store.path(KEY.storage_key).read_bytes() == b"onetwo"
