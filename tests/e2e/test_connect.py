@@ -1,104 +1,90 @@
-"""`entrepot connect`: the names of AWS lead to the server, the system trusts it, stock clients work; and undone."""
+"""`entrepot connect` on a machine of its own: names, trust and port 443 by the command alone, and all of it undone."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.image_layout import ImageLayout
-from tests.support.namespace import HOSTS, LOCALHOST, SERVER_ADDRESS, SYSTEM_BUNDLE, Namespace
+from tests.support.namespace import Namespace
 from tests.support.poll import wait_until
-from tests.support.server import PROGRAM, ROOT_ENVIRONMENT, SECRET_ACCESS_KEY
+from tests.support.server import ACCOUNT, AWS_ENVIRONMENT, PROGRAM, REGION, ROOT_ENVIRONMENT
 
-ACCOUNT, REGION = "111122223333", "eu-west-1"
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
-LOCAL_CAS = Path("/usr/local/share/ca-certificates")
+CHANGED = (Path("/etc/hosts"), Path("/etc/ssl/certs"), Path("/usr/local/share/ca-certificates"))
+AWS = PROGRAM.with_name("aws")
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A user's machine: hosts file and trust store of its own."""
+class Machine:
+    """Namespaces in which what `connect` changes is a copy."""
 
-    directory: Path
-    namespace: Namespace
-    environment: Mapping[str, str]
+    def __init__(self, directory: Path, namespace: Namespace) -> None:
+        self.directory = directory
+        self.namespace = namespace
+        self.environment = {"HOME": str(directory), **ROOT_ENVIRONMENT}
 
-    @property
-    def hosts(self) -> Path:
-        return self.directory / "hosts"
+    def entrepot(self, *arguments: str) -> str:
+        """Run a command of ours on the data directory of this machine; what it printed."""
+        return self.run(PROGRAM, *arguments, "--data-dir", self.directory / "data")
 
-    def do(self, *command: str | Path) -> str:
-        """Run a command that must succeed, trusting only what the system trusts."""
+    def run(self, *command: str | Path) -> str:
         done = self.namespace.run(command, env=self.environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def connect(self, *options: str) -> str:
-        """`entrepot connect`; what it printed."""
-        return self.do(PROGRAM, "connect", *options)
+    def state(self) -> dict[str, bytes]:
+        """Every file and link that `connect` may change; Java's key store, made by a hook, holds the time of day."""
+        paths = [path for copy in self.copies() for path in (copy.rglob("*") if copy.is_dir() else [copy])]
+        return {str(path): _content(path) for path in paths if not path.is_dir() and path.name != "cacerts"}
+
+    def copies(self) -> list[Path]:
+        return [self.directory / path.name for path in CHANGED]
+
+
+def _content(path: Path) -> bytes:
+    return str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
 
 
 @pytest.fixture
-def desk(images: ImageLayout) -> Iterator[Desk]:
-    """Not connected yet."""
-    directory = Path(tempfile.mkdtemp(prefix="entrepot-connect-"))
-    hosts, certificates, local = directory / "hosts", directory / "certs", directory / "local"
-    hosts.write_text(LOCALHOST)
-    shutil.copytree(SYSTEM_BUNDLE.parent, certificates, symlinks=True)
-    local.mkdir()
-    namespace = Namespace.open({hosts: HOSTS, certificates: SYSTEM_BUNDLE.parent, local: LOCAL_CAS})
-    environment = {
-        **ROOT_ENVIRONMENT,
-        "HOME": str(directory),
-        "ENTREPOT_ACCOUNT_ID": ACCOUNT,
-        "ENTREPOT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": ROOT_ENVIRONMENT["ENTREPOT_ROOT_ACCESS_KEY_ID"],
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-        "AWS_ECR_DISABLE_CACHE": "1",
-        "REGISTRY_AUTH_FILE": str(directory / "auth.json"),
-    }
-    (directory / "auth.json").write_text(json.dumps({"credHelpers": {HOST: "ecr-login"}}))
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    if os.geteuid() != 0:
+        pytest.skip("namespaces take root")
+    for path in CHANGED:
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / path.name, symlinks=True)
+        else:
+            (tmp_path / path.name).write_text("127.0.0.1 localhost\n")
+    namespace = Namespace.open({tmp_path / path.name: path for path in CHANGED})
     try:
-        yield Desk(directory, namespace, environment)
+        machine = Machine(tmp_path, namespace)
+        machine.run("update-ca-certificates")  # whatever it would change anyway
+        yield machine
     finally:
         namespace.close()
-        shutil.rmtree(directory)
 
 
-def _serve(desk: Desk) -> subprocess.Popen[bytes]:
-    log = desk.directory / "printed"
-    process = desk.namespace.start([PROGRAM, "serve"], env=desk.environment, log=log)
-    wait_until(lambda: process.poll() is not None or "ready " in log.read_text(), what="the server")
-    assert process.poll() is None, log.read_text()
-    return process
-
-
-def test_connected_and_undone(desk: Desk, images: ImageLayout) -> None:
-    printed = desk.connect("--address", SERVER_ADDRESS)
-    assert HOST in printed
-    assert f"{SERVER_ADDRESS} " in desk.hosts.read_text()
-    (trusted,) = (desk.directory / "local").iterdir()
-    ca, bundle = trusted.read_text(), desk.directory / "certs" / SYSTEM_BUNDLE.name
-    assert ca.strip() in bundle.read_text()
-    server = _serve(desk)
-    made = desk.do(PROGRAM.with_name("aws"), "ecr", "create-repository", "--repository-name", "app")
-    assert json.loads(made)["repository"]["repositoryUri"] == f"{HOST}/app"
-    pulled = desk.directory / "pulled"
-    desk.do("skopeo", "copy", "--quiet", "--all", f"oci:{images.root}:multi", f"docker://{HOST}/app:1")
-    desk.do("skopeo", "copy", "--quiet", "--all", f"docker://{HOST}/app:1", f"oci:{pulled}:multi")
-    assert ImageLayout(pulled).tags()["multi"]["digest"] == images.tags()["multi"]["digest"]
-    desk.namespace.terminate(server)
-
-    desk.connect("--undo")
-    assert desk.hosts.read_text() == LOCALHOST
-    assert list((desk.directory / "local").iterdir()) == []
-    assert ca.strip() not in bundle.read_text()
+def test_the_names_lead_here_and_back(machine: Machine) -> None:
+    before = machine.state()
+    told = machine.entrepot("connect")
+    assert "these names now hide the real AWS" in told
+    log = machine.directory / "log"
+    server = machine.namespace.start(
+        [PROGRAM, "serve", "--data-dir", machine.directory / "data"], env=machine.environment, log=log
+    )
+    wait_until(lambda: server.poll() is not None or "docker login" in log.read_text(), what="the server")
+    assert f"docker login --username AWS --password-stdin {HOST}" in log.read_text()
+    machine.environment |= AWS_ENVIRONMENT
+    identity = json.loads(machine.run(AWS, "sts", "get-caller-identity"))
+    assert identity["Account"] == ACCOUNT
+    created = json.loads(machine.run(AWS, "ecr", "create-repository", "--repository-name", "connected"))
+    assert created["repository"]["repositoryUri"] == f"{HOST}/connected"
+    challenge = machine.run("curl", "--silent", "--include", f"https://{HOST}/v2/")
+    assert "HTTP/1.1 401" in challenge
+    machine.namespace.terminate(server)
+    assert machine.state() != before
+    machine.entrepot("connect", "--undo")
+    assert machine.state() == before

@@ -33,6 +33,7 @@ class RunningServer:
 
     pid: int
     listeners: list[str]
+    """URLs that clients of this machine can use."""
     registry_url: str
 
 

@@ -65,7 +65,9 @@ def _serve_locked(settings: Settings, directory: DataDirectory, welcome: Welcome
 
     def on_ready() -> None:
         directory.announce(
-            RunningServer(os.getpid(), [one.url for one in deployment.listeners], deployment.registry_url.template)
+            RunningServer(
+                os.getpid(), [one.local_url for one in deployment.listeners], deployment.registry_url.template
+            )
         )
         welcome(deployment, said.get("profile"), seconds_since_start())
 
