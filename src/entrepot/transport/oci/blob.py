@@ -11,8 +11,8 @@ from aiohttp.web import StreamResponse
 
 from entrepot.domain.blob import StoredBlob
 from entrepot.domain.digest import Digest
-from entrepot.domain.error import BlobNotFound, RepositoryNotFound
-from entrepot.domain.repository import parse_repository_name
+from entrepot.domain.error import AccessDenied, BlobNotFound, RepositoryNotFound
+from entrepot.domain.repository import RepositoryName, parse_repository_name
 from entrepot.transport import stream
 from entrepot.transport.exchange import Exchange
 from entrepot.transport.oci import answer, byte_range
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from entrepot.transport.oci.access import Access, Call
 
 READ = "ecr:GetDownloadUrlForLayer"
+CHECK = "ecr:BatchCheckLayerAvailability"
+"""What a push has instead of READ: AWS's policy for pushing holds this one only."""
 DELETE = "ecr:BatchDeleteImage"
 
 SANDBOX = {
@@ -46,7 +48,8 @@ class BlobHandlers:
         """Headers, and the bytes when the method is GET."""
         repository, digest = parse_repository_name(name), Digest.parse(reference)
         view = await self._blobs.view(call.account_id, call.registry, repository, digest)
-        await self._access.permit(call, view.caller_epoch, READ, repository)
+        if call.exchange.method != "HEAD" or not await self._may(call, view.caller_epoch, CHECK, repository):
+            await self._access.permit(call, view.caller_epoch, READ, repository)
         if view.repository is None:
             raise RepositoryNotFound(call.registry, repository)
         if view.blob is None:
@@ -61,6 +64,13 @@ class BlobHandlers:
         await self._access.permit(call, view.caller_epoch, DELETE, repository)
         await self._blobs.unlink(call.registry, repository, digest)
         return answer.empty(202, {})
+
+    async def _may(self, call: Call, epoch: int | None, action: str, repository: RepositoryName) -> bool:
+        try:
+            await self._access.permit(call, epoch, action, repository)
+        except AccessDenied:
+            return False
+        return True
 
 
 async def send_blob(exchange: Exchange, blobs: BlobService, blob: StoredBlob) -> StreamResponse:
