@@ -28,7 +28,7 @@ def test_licence_lets_everybody_use_it(name: str) -> None:
         assert name in _ELSEWHERE
         return
     classifiers = [text for text in facts.get_all("Classifier", []) if text.startswith("License ::")]
-    said = " ".join([facts.get("License-Expression") or "", facts.get("License") or "", *classifiers])
+    said = " ".join([*facts.get_all("License-Expression", []), *facts.get_all("License", []), *classifiers])
     assert name in _EXCEPTIONS or _PERMISSIVE.search(said), said[:200]
 
 
