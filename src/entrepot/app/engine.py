@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from entrepot.app.config import Settings
@@ -13,6 +14,17 @@ from entrepot.store.metadata.base import Database
 
 if TYPE_CHECKING:
     from entrepot.store.blob.base import BlobStore
+
+
+def load_drivers(directory: DataDirectory) -> None:
+    """Import what `open_database` and `open_blob_store` will need, so that forked processes share it."""
+    engine = "sqlite" if directory.sqlite_file is not None else "postgres"
+    for name in (
+        f"entrepot.store.metadata.{engine}",
+        "entrepot.store.blob.encrypting",
+        "entrepot.store.blob.filesystem",
+    ):
+        importlib.import_module(name)
 
 
 def open_database(settings: Settings, directory: DataDirectory) -> Database:

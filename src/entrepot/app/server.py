@@ -1,8 +1,8 @@
 """A server from start to end: lock, ports, preparation, imports, then the supervisor.
 
-Everything is imported before the first fork and the garbage collector frozen, so that workers share that memory.
-What needs the database before there are workers happens in a child that exits (`app/prepare.py`), beside the
-imports; the supervisor itself never opens it.
+Everything is imported before the workers are forked and the garbage collector frozen, so that they share that
+memory. What needs the database before there are workers happens in a child that exits (`app/prepare.py`), while the
+supervisor imports what only workers need; it never opens the database itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from entrepot.app.child import Child, Reporter, fork
+from entrepot.app import engine, prepare
+from entrepot.app.child import Child, fork
 from entrepot.app.config import Settings
 from entrepot.app.connect import state as connect_state
 from entrepot.app.connect.state import ConnectState
@@ -56,7 +57,8 @@ def _serve_locked(settings: Settings, directory: DataDirectory, welcome: Welcome
         tuple(one.listener for one in bound),
         RegistryUrl(_registry_url(settings, connected, bound)),
     )
-    preparation = fork(lambda reporter: _prepare(deployment, reporter))
+    engine.load_drivers(directory)
+    preparation = fork(lambda reporter: prepare.run(deployment, reporter))
     run_worker = importlib.import_module("entrepot.app.worker").run
     said = _finish(preparation)
     gc.collect()
@@ -89,12 +91,6 @@ def _bind_all(listeners: Sequence[Listener], workers: int, stack: ExitStack) -> 
         stack.callback(one.close)
         bound.append(one)
     return bound
-
-
-def _prepare(deployment: Deployment, reporter: Reporter) -> int:
-    """In the child; its imports run beside the supervisor's own."""
-    run: Callable[[Deployment, Reporter], int] = importlib.import_module("entrepot.app.prepare").run
-    return run(deployment, reporter)
 
 
 def _finish(preparation: Child) -> dict[str, str]:
