@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,19 +23,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("faults"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """Started, with two workers."""
-    environment = {}
-    if request.param == "postgresql":
-        address: PostgresAddress = request.getfixturevalue("postgres_address")
-        environment["ENTREPOT_DATABASE_URL"] = address.url
-    server = Server(tmp_path / "data", tmp_path / "home", environment=environment)
+STALL_LIMIT_SECONDS = 1.0
+"""A loop that stands still for longer answers nobody, whatever the fault."""
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Start a server, end it after the test, and fail if one of its loops stood still."""
     try:
         server.start()
         yield server
+        assert server.longest_stall_seconds() < STALL_LIMIT_SECONDS
     finally:
         server.close()
+
+
+@pytest.fixture
+def sqlite_server(tmp_path: Path) -> Iterator[Server]:
+    """Started, with two workers, on SQLite."""
+    with running(Server(tmp_path / "data", tmp_path / "home")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_server_process(tmp_path: Path, postgres_address: PostgresAddress) -> Iterator[Server]:
+    """The same on PostgreSQL."""
+    environment = {"ENTREPOT_DATABASE_URL": postgres_address.url}
+    with running(Server(tmp_path / "data", tmp_path / "home", environment=environment)) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite_server", "postgres_server_process"], ids=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """On each engine; a module for which the engine has no part takes `sqlite_server` instead."""
+    started: Server = request.getfixturevalue(request.param)
+    return started
 
 
 @pytest.fixture

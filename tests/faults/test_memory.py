@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,14 +18,9 @@ PIECE = random.Random(1).randbytes(1 << 20)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """On SQLite: the engine has no part in it."""
-    server = Server(tmp_path / "data", tmp_path / "home")
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
+def server(sqlite_server: Server) -> Server:
+    """The engine has no part in it."""
+    return sqlite_server
 
 
 def _layer() -> Iterator[bytes]:

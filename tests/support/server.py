@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -92,6 +93,11 @@ class Server:
             return False
         finally:
             connection.close()
+
+    def longest_stall_seconds(self) -> float:
+        """The longest time that a worker's event loop was held up, from the log; 0 for none worth a line."""
+        lines = [line for line in self.log.read_text().splitlines() if '"loop.stalled"' in line]
+        return max((json.loads(line)["seconds"] for line in lines), default=0.0)
 
     def processes(self) -> list[psutil.Process]:
         """The supervisor, then its descendants."""
