@@ -5,6 +5,8 @@ A loser changes nothing: it wrote pieces of its own, and no row names them.
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlalchemy import Connection
 
 from entrepot.domain.blob import BlobDamaged
@@ -91,20 +93,19 @@ class Appender:
         self._storage.store.check_room()
         location = await location_of(self._storage, row)
         state = self._hashes.resume(row.id, row.offset_bytes, row.algorithm)
-        append = self._storage.store.append
+        begin = partial(self._storage.store.append, location, row.offset_bytes, tail_of(row, location), lease)
+        intake = Intake(self._storage, begin, state, row.offset_bytes, length)
         try:
-            writer = await self._storage.write(append, location, row.offset_bytes, tail_of(row, location), lease)
-            intake = Intake(self._storage, writer, state, row.offset_bytes, length)
             try:
                 await intake.take(body)
-                return await intake.finish()
             except BodyFailed as failed:
                 await self.acknowledge(row, lease, await intake.finish())
                 raise failed.error from None
-            finally:
-                await intake.close()
+            return await intake.finish()
         except (StagingGone, BlobDamaged) as error:
             raise not_found(row) from error
+        finally:
+            await intake.close()
 
     async def acknowledge(self, row: rows.UploadRow, lease: str, received: Received) -> int:
         """Make what was received count, if the lease still does; the new offset.

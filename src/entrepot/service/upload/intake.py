@@ -7,7 +7,7 @@ encrypting store an upload so takes less than 2 MiB of memory, however large it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,24 +50,31 @@ class Received:
 
 
 class Intake:
-    """One append under way. `offset` is where it begins, `length` what the request announced."""
+    """One append under way. `offset` is where it begins, `length` what the request announced.
 
-    def __init__(self, storage: Storage, writer: Writer, state: _Hash | None, offset: int, length: int | None) -> None:
+    `begin` opens the store's writer; it blocks and is called in a thread when the first bytes go there.
+    """
+
+    def __init__(
+        self, storage: Storage, begin: Callable[[], Writer], state: _Hash | None, offset: int, length: int | None
+    ) -> None:
         self._storage = storage
-        self._writer = writer
+        self._begin = begin
+        self._writer: Writer | None = None
         self._state = state
         self._offset = offset
         self._length = length
         self._size_bytes = 0
-        self._buffers = (bytearray(BUFFER_BYTES), bytearray(BUFFER_BYTES))
+        self._buffer_bytes = BUFFER_BYTES if length is None else min(length, BUFFER_BYTES)
+        self._buffers = (bytearray(self._buffer_bytes), bytearray(self._buffer_bytes))
         self._filled = 0
-        self._pending: asyncio.Future[None] | None = None
+        self._pending: asyncio.Future[Writer] | None = None
 
     async def take(self, body: Body) -> None:
-        """Stage the whole body.
+        """Take the whole body.
 
         Raises:
-            BodyFailed: it raised; what came before that is staged.
+            BodyFailed: it raised; what came before that can be finished.
             SizeInvalid: shorter or longer than announced, or more than a layer may have.
             StorageFull, StagingGone: what this request brought is worth nothing.
         """
@@ -82,20 +89,22 @@ class Intake:
                 failed = error
                 break
             await self._add(memoryview(chunk))
-        await self._flush()
         if failed is not None:
             raise BodyFailed(failed)
         if self._length is not None and self._size_bytes < self._length:
             raise SizeInvalid(f"{self._size_bytes} bytes came, {self._length} were announced")
 
     async def finish(self) -> Received:
-        """Stage the partial frame and close.
+        """Stage what is left in the buffer and the partial frame.
 
         Raises:
             StorageFull, StagingGone: as `take`.
         """
-        appended = await self._storage.write(self._writer.finish)
-        return Received(appended, self._size_bytes, self._state)
+        await self._settle()
+        if not self._size_bytes:
+            return Received(Appended(None, None, self._offset), 0, self._state)
+        rest = memoryview(self._buffers[0])[: self._filled]
+        return Received(await self._storage.write(self._finish, rest), self._size_bytes, self._state)
 
     async def close(self) -> None:
         """Let go of the append once no thread works on it any more, finished or not."""
@@ -104,25 +113,20 @@ class Intake:
                 await asyncio.wait([self._pending])
         finally:
             if self._pending is None or self._pending.done():
-                self._writer.close()
+                self._close()
             else:  # cancelled a second time
-                self._pending.add_done_callback(lambda _: self._writer.close())
+                self._pending.add_done_callback(lambda _: self._close())
 
     async def _add(self, chunk: memoryview) -> None:
         self._size_bytes += len(chunk)
         self._check_size()
         while chunk:
-            free = BUFFER_BYTES - self._filled
-            self._buffers[0][self._filled : self._filled + len(chunk[:free])] = chunk[:free]
-            self._filled += len(chunk[:free])
-            chunk = chunk[free:]
-            if self._filled == BUFFER_BYTES:
-                await self._hand_over()
-
-    async def _flush(self) -> None:
-        if self._filled:
-            await self._hand_over()
-        await self._settle()
+            part = chunk[: self._buffer_bytes - self._filled]
+            self._buffers[0][self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            chunk = chunk[len(part) :]
+            if self._filled == self._buffer_bytes and (chunk or self._size_bytes != self._length):
+                await self._hand_over()  # else these are the last bytes, which `finish` takes along
 
     async def _hand_over(self) -> None:
         """Have a thread work on the full buffer and go on with the other one."""
@@ -136,10 +140,20 @@ class Intake:
         if pending is not None:
             await finished(pending)
 
-    def _process(self, data: memoryview) -> None:
+    def _process(self, data: memoryview) -> Writer:
         if self._state is not None:
             self._state.update(data)
+        if self._writer is None:
+            self._writer = self._begin()
         self._writer.write(data)
+        return self._writer
+
+    def _finish(self, rest: memoryview) -> Appended:
+        return self._process(rest).finish()
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
     def _check_size(self) -> None:
         if self._length is not None and self._size_bytes > self._length:

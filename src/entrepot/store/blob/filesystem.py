@@ -1,9 +1,10 @@
 """Blobs as files on a local disk.
 
-    ROOT/blobs/AB/CD/KEY                published objects; KEY begins with ABCD
+    ROOT/blobs/AB/KEY                   published objects; KEY begins with AB
     ROOT/staging/AB/KEY/NAME.segment    what one append wrote; never changed once acknowledged, but see `publish`
     ROOT/staging/AB/KEY/NAME.tail       a partial last frame
 
+256 directories hold millions of files well, and after a few pushes none has to be made and fsynced any more.
 Directories have mode 0700, files 0600. Publishing fsyncs the object and every directory on its way; staging relies on
 the page cache, which outlives the process but not the machine's power. An append creates its files relative to the
 staging directory that it opened first, so that one which lost its upload cannot bring the directory back.
@@ -158,7 +159,7 @@ class FilesystemBlobStore:
     def path(self, storage_key: str) -> Path:
         """The file of a published object."""
         key = _safe(storage_key)
-        return self._blobs / key[:2] / key[2:4] / key
+        return self._blobs / key[:2] / key
 
     def _staging_of(self, storage_key: str) -> Path:
         key = _safe(storage_key)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
 from entrepot.domain.digest import Digest
-from entrepot.store.metadata.base import insert
+from entrepot.store.metadata.base import inserts
 from entrepot.store.metadata.image import to_digest
 from entrepot.store.metadata.schema import blob, manifest_reference, repository_blob
 
@@ -64,30 +64,37 @@ _LINKS = (
         blob.c.digest.in_(bindparam("digests", expanding=True)),
     )
 )
+_INSERT_BLOB = inserts(
+    blob,
+    lambda statement: statement.on_conflict_do_nothing(index_elements=["domain_id", "digest"]).returning(blob.c.id),
+)
+_INSERT_LINK = inserts(
+    repository_blob, lambda statement: statement.on_conflict_do_nothing().returning(repository_blob.c.blob_id)
+)
+_HOLD_BLOB = (
+    select(blob.c.id)
+    .where(blob.c.domain_id == bindparam("domain_id"), blob.c.digest == bindparam("digest"))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 def insert_blob(connection: Connection, row: NewBlob) -> int | None:
     """Record a blob; None when the domain holds its digest already."""
     values = {name: getattr(row, name) for name in NewBlob.__dataclass_fields__} | {"digest": str(row.digest)}
-    statement = insert(connection, blob).values(values).on_conflict_do_nothing(index_elements=["domain_id", "digest"])
-    row_id: int | None = connection.scalar(statement.returning(blob.c.id))
+    row_id: int | None = connection.scalar(_INSERT_BLOB[connection.dialect.name], values)
     return row_id
 
 
 def hold_blob(connection: Connection, domain_id: int, digest: Digest) -> int | None:
     """The id of a blob of the domain, kept from collection until the transaction ends (FOR KEY SHARE)."""
-    statement = select(blob.c.id).where(blob.c.domain_id == domain_id, blob.c.digest == str(digest))
-    return connection.scalar(statement.with_for_update(read=True, key_share=True))
+    return connection.scalar(_HOLD_BLOB, {"domain_id": domain_id, "digest": str(digest)})
 
 
 def link_blob(connection: Connection, repository_id: int, blob_id: int, now: int, keep_until: int) -> bool:
     """Have the repository hold a blob until at least `keep_until`; whether it did not hold it before."""
-    statement = insert(connection, repository_blob).values(
-        repository_id=repository_id, blob_id=blob_id, linked_at=now, keep_until=keep_until
-    )
+    row = {"repository_id": repository_id, "blob_id": blob_id, "linked_at": now, "keep_until": keep_until}
     # Counted by what comes back: the row count of an INSERT is not to be had from every driver.
-    inserted = statement.on_conflict_do_nothing().returning(repository_blob.c.blob_id)
-    made = connection.execute(inserted).first() is not None
+    made = connection.scalar(_INSERT_LINK[connection.dialect.name], row) is not None
     if not made:
         extend_promise(connection, repository_id, [blob_id], keep_until, keep_until)
     return made

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select
 
-from entrepot.store.metadata.base import insert
+from entrepot.store.metadata.base import inserts
 from entrepot.store.metadata.schema import doomed_object
 
 STAGING_SUFFIX = ".staging"
 """Behind a storage key: only what was staged under it is doomed, the object of that key lives."""
 
+_DOOM = inserts(doomed_object, lambda statement: statement.on_conflict_do_nothing())
+
 
 def doom(connection: Connection, storage_key: str, store: str, not_before: int) -> None:
     """Have an object's bytes removed after a time (microseconds); a second sentence changes nothing."""
-    statement = insert(connection, doomed_object)
-    connection.execute(
-        statement.values(storage_key=storage_key, store=store, not_before=not_before).on_conflict_do_nothing()
-    )
+    row = {"storage_key": storage_key, "store": store, "not_before": not_before}
+    connection.execute(_DOOM[connection.dialect.name], row)
 
 
 def list_due(connection: Connection, store: str, now: int, limit: int) -> list[str]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from entrepot.store.metadata.base import insert
 from entrepot.store.metadata.schema import registry, repository, upload, upload_segment
 
 
@@ -93,73 +92,77 @@ _FIND = (
     select(*_COLUMNS)
     .join(repository, repository.c.id == upload.c.repository_id)
     .join(registry, registry.c.id == repository.c.registry_id)
+    .where(upload.c.id == bindparam("id"))
 )
+_NO_BYTES = {"offset_bytes": 0, "tail_bytes": 0, "parts": 0, "last_part_bytes": 0, "has_short_part": False}
+_INSERT = insert(upload)
+_HOLD = select(upload.c.offset_bytes, upload.c.lease).where(upload.c.id == bindparam("id")).with_for_update()
+_DELETE = delete(upload).where(upload.c.id == bindparam("id"))
+_LEASE_ANYWHERE = (
+    update(upload)
+    .where(upload.c.id == bindparam("of_id"))
+    .values({name: bindparam(name) for name in ("lease", "lease_expires_at", "expires_at")})
+)
+_LEASE = _LEASE_ANYWHERE.where(upload.c.offset_bytes == bindparam("of_offset"))
+_COMMIT = (
+    update(upload)
+    .where(
+        upload.c.id == bindparam("of_id"),
+        upload.c.offset_bytes == bindparam("of_offset"),
+        upload.c.lease == bindparam("of_lease"),
+    )
+    .values({name: bindparam(name) for name in ("lease", *Progress.__dataclass_fields__)})
+    .values(parts=upload.c.parts + 1)
+)
+_SEGMENTS = (
+    select(upload_segment.c.name, upload_segment.c.stored_bytes, upload_segment.c.etag)
+    .where(upload_segment.c.upload_id == bindparam("upload_id"))
+    .order_by(upload_segment.c.number)
+)
+_LAST_NUMBER = select(func.max(upload_segment.c.number)).where(upload_segment.c.upload_id == bindparam("upload_id"))
+_INSERT_SEGMENT = insert(upload_segment)
+_DELETE_SEGMENTS = delete(upload_segment).where(upload_segment.c.upload_id == bindparam("upload_id"))
 
 
 def insert_upload(connection: Connection, row: NewUpload) -> None:
     """Begin an upload that has no bytes yet."""
-    values = {name: getattr(row, name) for name in NewUpload.__dataclass_fields__}
-    connection.execute(
-        insert(connection, upload).values(
-            **values, offset_bytes=0, tail_bytes=0, parts=0, last_part_bytes=0, has_short_part=False
-        )
-    )
+    connection.execute(_INSERT, {name: getattr(row, name) for name in NewUpload.__dataclass_fields__} | _NO_BYTES)
 
 
 def find_upload(connection: Connection, upload_id: str) -> UploadRow | None:
     """An upload by its id, with the repository that it belongs to."""
-    return _to_row(connection.execute(_FIND.where(upload.c.id == upload_id)).one_or_none())
+    return _to_row(connection.execute(_FIND, {"id": upload_id}).one_or_none())
 
 
 def list_segments(connection: Connection, upload_id: str) -> list[SegmentRow]:
     """The acknowledged segments of an upload in order."""
-    columns = upload_segment.c
-    rows = connection.execute(
-        select(columns.name, columns.stored_bytes, columns.etag)
-        .where(columns.upload_id == upload_id)
-        .order_by(columns.number)
-    )
-    return [SegmentRow(*row) for row in rows]
+    return [SegmentRow(*row) for row in connection.execute(_SEGMENTS, {"upload_id": upload_id})]
 
 
 def take_lease(
     connection: Connection, upload_id: str, start: int | None, lease: str, lease_expires_at: int, expires_at: int
 ) -> bool:
     """Become the writer of an upload that stands at `start` (None: anywhere), whoever was before."""
-    statement = update(upload).where(upload.c.id == upload_id)
-    if start is not None:
-        statement = statement.where(upload.c.offset_bytes == start)
     values = {"lease": lease, "lease_expires_at": lease_expires_at, "expires_at": expires_at}
-    return connection.execute(statement.values(values)).rowcount == 1
+    if start is None:
+        return connection.execute(_LEASE_ANYWHERE, {"of_id": upload_id, **values}).rowcount == 1
+    return connection.execute(_LEASE, {"of_id": upload_id, "of_offset": start, **values}).rowcount == 1
 
 
 def commit_append(
     connection: Connection, row: UploadRow, lease: str, progress: Progress, segment: SegmentRow | None
 ) -> bool:
     """Acknowledge an append if `lease` still writes and nobody else moved the offset; else change nothing."""
+    values = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
     changed = connection.execute(
-        update(upload)
-        .where(upload.c.id == row.id, upload.c.offset_bytes == row.offset_bytes, upload.c.lease == lease)
-        .values(
-            offset_bytes=progress.offset_bytes,
-            digest=progress.digest,
-            tail=progress.tail,
-            tail_bytes=progress.tail_bytes,
-            last_part_bytes=progress.last_part_bytes,
-            has_short_part=progress.has_short_part,
-            parts=upload.c.parts + 1,
-            lease=None,
-            expires_at=progress.expires_at,
-        )
+        _COMMIT, {"of_id": row.id, "of_offset": row.offset_bytes, "of_lease": lease, "lease": None, **values}
     )
     if changed.rowcount != 1:
         return False
     if segment is not None:
-        last = connection.scalar(select(func.max(upload_segment.c.number)).where(upload_segment.c.upload_id == row.id))
+        number = (connection.scalar(_LAST_NUMBER, {"upload_id": row.id}) or 0) + 1
         values = {"name": segment.name, "stored_bytes": segment.stored_bytes, "etag": segment.etag}
-        connection.execute(
-            insert(connection, upload_segment).values(upload_id=row.id, number=(last or 0) + 1, **values)
-        )
+        connection.execute(_INSERT_SEGMENT, {"upload_id": row.id, "number": number, **values})
     return True
 
 
@@ -167,15 +170,11 @@ def remove_upload(
     connection: Connection, upload_id: str, offset_bytes: int | None = None, lease: str | None = None
 ) -> bool:
     """End an upload, if it still stands at that offset and, when one is given, still has that lease."""
-    locked = select(literal(1)).where(upload.c.id == upload_id)
-    if offset_bytes is not None:
-        locked = locked.where(upload.c.offset_bytes == offset_bytes)
-    if lease is not None:
-        locked = locked.where(upload.c.lease == lease)
-    if connection.scalar(locked.with_for_update()) is None:
+    found = connection.execute(_HOLD, {"id": upload_id}).one_or_none()
+    if found is None or offset_bytes not in (None, found.offset_bytes) or lease not in (None, found.lease):
         return False
-    connection.execute(delete(upload_segment).where(upload_segment.c.upload_id == upload_id))
-    connection.execute(delete(upload).where(upload.c.id == upload_id))
+    connection.execute(_DELETE_SEGMENTS, {"upload_id": upload_id})
+    connection.execute(_DELETE, {"id": upload_id})
     return True
 
 

@@ -30,7 +30,7 @@ def test_only_the_server_can_read(tmp_path: Path) -> None:
     store.publish(KEY, [append(store, b"data")], None)
     for path in (tmp_path / "root").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
-    assert store.path(KEY.storage_key) == tmp_path / "root/blobs/ab/cd" / KEY.storage_key
+    assert store.path(KEY.storage_key) == tmp_path / "root/blobs/ab" / KEY.storage_key
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "a/b", "a.segment", "x" * 65, "a\0bcd"])
