@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 from pathlib import Path
 
 import pytest
@@ -66,6 +65,7 @@ class Session:
 
     def publish(self) -> None:
         hold = self.store.hold(self.location.storage_key)
+        assert hold is not None
         self.store.publish(self.location, self.segments, self.tail)
         hold.release()
 
@@ -236,22 +236,18 @@ def test_reading_past_the_end(session: Session) -> None:
 
 
 def test_hold_is_exclusive(store: BlobStore, location: Location) -> None:
-    order: list[str] = []
-    first = store.hold(location.storage_key)
-
-    def second() -> None:
-        hold = store.hold(location.storage_key)
-        order.append("second")
-        hold.release()
-
-    waiting = threading.Thread(target=second)
-    waiting.start()
-    waiting.join(0.05)
-    order.append("first")
+    first, other = store.hold(location.storage_key), store.hold("f" * 32)
+    assert first is not None
+    assert other is not None
+    assert store.hold(location.storage_key) is None
     first.release()
     first.release()
-    waiting.join(10)
-    assert order == ["first", "second"]
+    second = store.hold(location.storage_key)
+    assert second is not None
+    first.release()
+    assert store.hold(location.storage_key) is None
+    second.release()
+    other.release()
 
 
 def test_full_store_refuses_and_keeps_what_was_acknowledged(

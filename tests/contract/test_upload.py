@@ -338,10 +338,10 @@ async def test_only_one_of_many_completes(workers: tuple[Worker, Worker], blob_r
     upload_id = await workers[0].start()
     await workers[0].append(upload_id, data)
     outcomes = await asyncio.gather(
-        *(complete(worker, upload_id, data) for worker in workers * 3), return_exceptions=True
+        *(complete(worker, upload_id, data) for worker in workers * 6), return_exceptions=True
     )
     assert outcomes.count(None) == 1
-    assert sum(isinstance(outcome, UploadNotFound) for outcome in outcomes) == 5
+    assert sum(isinstance(outcome, UploadNotFound) for outcome in outcomes) == 11
     assert await workers[1].pull(data) == data
     assert [path.name for path in files_below(blob_root)] == await keys_of(workers[0].database)
 

@@ -8,6 +8,7 @@ file or gives up a lock under a thread that still writes.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from typing import ParamSpec, TypeVar
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from entrepot.domain.error import Throttled
 from entrepot.domain.key import KEY_BYTES, SealBroken
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
@@ -29,6 +31,8 @@ READERS = 4
 WRITERS = 4
 PUBLISHERS = 4
 STORAGE_KEY_BYTES = 16
+HOLD_SECONDS = 30.0
+HOLD_POLL_SECONDS = 0.02
 WRAP_VERSION = b"\x01"
 NONCE_BYTES = 12
 
@@ -103,12 +107,16 @@ class Storage:
 
     @asynccontextmanager
     async def hold(self, storage_key: str) -> AsyncIterator[None]:
-        """Be the only one, over all processes, who publishes under this key.
+        """Be the only one, over all processes, who publishes under this key. Nobody waits in a thread.
 
         Raises:
             Throttled: another one keeps it for long.
         """
-        hold = await self.publish(self.store.hold, storage_key)
+        deadline = time.monotonic() + HOLD_SECONDS
+        while (hold := await self.publish(self.store.hold, storage_key)) is None:
+            if time.monotonic() > deadline:
+                raise Throttled
+            await asyncio.sleep(HOLD_POLL_SECONDS)
         try:
             yield
         finally:

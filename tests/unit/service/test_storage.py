@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from entrepot.domain.error import Throttled
 from entrepot.domain.key import SealBroken
+from entrepot.service import storage as module
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
-from entrepot.service.storage import Storage
+from entrepot.service.storage import PUBLISHERS, Storage
 from entrepot.store.blob.base import Format
 from entrepot.store.blob.memory import MemoryBlobStore
 from entrepot.store.metadata.base import Database
@@ -84,6 +86,26 @@ async def test_errors_of_work_arrive(storage: Storage) -> None:
     for run in (storage.read, storage.write, storage.publish):
         with pytest.raises(ZeroDivisionError):
             await run(fail)
+
+
+async def test_many_who_wait_for_a_key_take_no_thread_from_who_has_it(storage: Storage) -> None:
+    order: list[int] = []
+
+    async def publish(number: int) -> None:
+        async with storage.hold("abcd"):
+            order.append(number)
+            await storage.publish(lambda: order.append(number))
+
+    await asyncio.wait_for(asyncio.gather(*(publish(number) for number in range(3 * PUBLISHERS))), 10)
+    assert order[::2] == order[1::2]
+
+
+async def test_key_that_is_kept_for_long(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.0)
+    async with storage.hold("abcd"):
+        with pytest.raises(Throttled):
+            async with storage.hold("abcd"):
+                pass
 
 
 async def test_hold_is_given_back_after_an_error(storage: Storage) -> None:

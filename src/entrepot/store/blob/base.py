@@ -154,11 +154,10 @@ class BlobStore(Protocol):
     def remove_tail(self, storage_key: str, name: str) -> None:
         """Remove a tail that no row names any more, if it is there."""
 
-    def hold(self, storage_key: str) -> Hold:
-        """Wait for the exclusive right to publish this key, over all processes; it ends with the process.
+    def hold(self, storage_key: str) -> Hold | None:
+        """Take the exclusive right to publish this key; None while another one has it.
 
-        Raises:
-            Throttled: another one keeps it for long.
+        It is exclusive over all processes and ends with the process.
         """
 
     def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:

@@ -76,7 +76,7 @@ class EncryptingBlobStore:
     def remove_tail(self, storage_key: str, name: str) -> None:
         self._inner.remove_tail(storage_key, name)
 
-    def hold(self, storage_key: str) -> Hold:
+    def hold(self, storage_key: str) -> Hold | None:
         return self._inner.hold(storage_key)
 
     def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:

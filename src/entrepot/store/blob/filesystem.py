@@ -18,12 +18,11 @@ import fcntl
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from entrepot.domain.blob import BlobDamaged
-from entrepot.domain.error import StorageFull, Throttled
+from entrepot.domain.error import StorageFull
 from entrepot.domain.limit import MIB
 from entrepot.store.blob.base import Appended, Location, Segment, StagingGone
 from entrepot.store.blob.files import (
@@ -37,8 +36,6 @@ from entrepot.store.blob.files import (
 
 RESERVE_SHARE = 0.01
 RESERVE_BYTES_MIN = 256 * MIB
-HOLD_SECONDS = 30.0
-HOLD_POLL_SECONDS = 0.01
 _SAFE = re.compile(r"[A-Za-z0-9_-]{4,64}")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -94,21 +91,16 @@ class FilesystemBlobStore:
     def remove_tail(self, storage_key: str, name: str) -> None:
         _piece(self._staging_of(storage_key), Segment(name, 0)).unlink(missing_ok=True)
 
-    def hold(self, storage_key: str) -> FileHold:
+    def hold(self, storage_key: str) -> FileHold | None:
         directory = self._staging_of(storage_key)
         _make_directory(directory)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        deadline = time.monotonic() + HOLD_SECONDS
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    os.close(fd)
-                    raise Throttled from None
-                time.sleep(HOLD_POLL_SECONDS)
-            else:
-                return FileHold(fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return FileHold(fd)
 
     def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
         """Join the pieces behind the first one and link that file under its key.

@@ -49,8 +49,9 @@ class MemoryBlobStore:
     def remove_tail(self, storage_key: str, name: str) -> None:
         self._staged.get(storage_key, {}).pop(name, None)
 
-    def hold(self, storage_key: str) -> MemoryHold:
-        return MemoryHold(self._holds[storage_key])
+    def hold(self, storage_key: str) -> MemoryHold | None:
+        lock = self._holds[storage_key]
+        return MemoryHold(lock) if lock.acquire(blocking=False) else None
 
     def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
         pieces = [*segments, tail] if tail else list(segments)
@@ -116,11 +117,10 @@ class MemoryReader:
 
 
 class MemoryHold:
-    """A lock of this process."""
+    """A lock of this process, taken."""
 
     def __init__(self, lock: threading.Lock) -> None:
         self._lock: threading.Lock | None = lock
-        lock.acquire()
 
     def release(self) -> None:
         if self._lock is not None:
