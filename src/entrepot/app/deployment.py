@@ -28,6 +28,10 @@ class Deployment:
 
     @property
     def api_url(self) -> str:
-        """Where clients of this machine reach the AWS API: plain HTTP on loopback if that is served."""
-        plain = [one for one in self.listeners if not one.is_secure]
-        return (plain or list(self.listeners))[0].local_url
+        """Where clients of this machine reach the AWS API: by plain HTTP if that is served, else by a name that the
+        certificate can have, else by address."""
+        plain = next((one for one in self.listeners if not one.is_secure), None)
+        if plain is not None:
+            return plain.local_url
+        template = self.registry_url.template
+        return self.listeners[0].local_url if "{" in template else template
