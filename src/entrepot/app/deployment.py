@@ -28,8 +28,10 @@ class Deployment:
 
     @property
     def api_url(self) -> str:
-        """Where clients of this machine reach the AWS API: by plain HTTP if that is served, else by a name that the
-        certificate can have, else by address."""
+        """Where clients of this machine reach the AWS API.
+
+        By plain HTTP if that is served, else by a name that the certificate can have, else by address.
+        """
         plain = next((one for one in self.listeners if not one.is_secure), None)
         if plain is not None:
             return plain.local_url
