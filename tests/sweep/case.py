@@ -1,6 +1,7 @@
 """Cases made from botocore's model: for each member of an input one value that is wrong, and what must be said of it.
 
-Nothing here comes from our own reading of the model, so that the two are compared.
+The words are those of ECR's answers that people quote in public, which differ between single texts, texts in lists
+and repository names. Nothing here comes from our own reading of the model, so that the two are compared.
 """
 
 from __future__ import annotations
@@ -32,6 +33,21 @@ class Case:
     document: dict[str, Any]
     rule: str | None
     """Of InvalidParameterException; None means SerializationException."""
+
+    @property
+    def sentence(self) -> str:
+        """What ECR says of it."""
+        path, rule = self.path, self.rule or ""
+        name = path.removesuffix(".1.member")
+        if name in ("repositoryName", "repositoryNames") and (name == "repositoryName" or name != path):
+            path, rule = "repositoryName", _own(rule.replace("Member must have length", "must have length"))
+        elif name != path:
+            path, rule = name, f"Member must satisfy constraint: [{rule}]"
+        elif name == "registryId":
+            rule = _own(rule).replace("'", "")
+        else:
+            rule = _own(rule)
+        return f"Invalid parameter at '{path}' failed to satisfy constraint: '{rule}'"
 
     def __str__(self) -> str:
         return f"{self.path} {self.what}"
@@ -148,6 +164,12 @@ def _fits(shape: Shape, value: Any) -> bool:
     if isinstance(value, bool):
         return bool(shape.type_name == "boolean")
     return isinstance(value, kinds.get(shape.type_name, (int, float)))
+
+
+def _own(rule: str) -> str:
+    framework, pattern = "Member must satisfy regular expression pattern: ", rule.rpartition("pattern: ")[2]
+    unescaped = pattern.replace(r"\/", "/")
+    return f"must satisfy regular expression '{unescaped}'" if rule.startswith(framework) else rule
 
 
 def _least(what: str, low: int) -> str:

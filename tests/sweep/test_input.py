@@ -32,8 +32,7 @@ async def test_one_step_beyond(sqlite_aws: AwsWorld, operation: str) -> None:
         if case.rule is None:
             assert reply.code == "SerializationException", (str(case), reply.parsed["Error"])
         else:
-            expected = f"Invalid parameter at '{case.path}' failed to satisfy constraint: '{case.rule}'"
-            assert (reply.code, reply.message) == ("InvalidParameterException", expected), str(case)
+            assert (reply.code, reply.message) == ("InvalidParameterException", case.sentence), str(case)
         count += 1
     assert count >= 3
 
@@ -62,7 +61,8 @@ async def test_at_the_limit(sqlite_aws: AwsWorld, operation: str) -> None:
             reply = await sqlite_aws.client.ecr(operation, **(example(shape) | {name: value}))
 
             refused = reply.message if reply.code == "InvalidParameterException" else ""
-            assert f"'{name}' failed to satisfy constraint: 'Member must have" not in refused, (name, refused)
+            rule = refused.partition(f"'{name}' failed to satisfy constraint: '")[2]
+            assert not rule.startswith(("Member must have", "must have length")), (name, refused)
             assert reply.code not in ("SerializationException", "InternalFailure"), name
 
 

@@ -345,7 +345,10 @@ async def test_tokens_for_any_registries(aws: AwsWorld) -> None:
 
     assert len(data) == 2
     assert {reply.code for reply in (none, many, odd)} == {"InvalidParameterException"}
-    assert "'registryIds.1.member'" in odd.message
+    assert odd.message == (
+        "Invalid parameter at 'registryIds' failed to satisfy constraint: "
+        "'Member must satisfy constraint: [Member must satisfy regular expression pattern: [0-9]{12}]'"
+    )
 
 
 # ── boto3 itself ─────────────────────────────────────────────────────────────────────────────

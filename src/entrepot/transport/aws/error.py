@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from entrepot.domain import error as domain
 from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
+from entrepot.transport.aws.wording import digest_rule, pattern_rule, tag_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,8 @@ def _layers_not_found(error: domain.LayersNotFound) -> str:
 
 def _layer_part(error: domain.InvalidLayerPart) -> str:
     return (
-        f"The layer part received for the upload with id '{error.upload_id}' does not start where the last one "
-        f"ended: {error.received_bytes} bytes were received before"
+        f"The layer part received for the upload with id '{error.upload_id}' is not valid: it must begin at byte "
+        f"{error.received_bytes} and have as many bytes as partFirstByte and partLastByte say"
     )
 
 
@@ -144,6 +145,10 @@ def _access_denied(error: domain.AccessDenied) -> str:
     )
 
 
+def _digest_at(path: str) -> Callable[[domain.DigestInvalid], str]:
+    return lambda error: invalid_parameter(path, digest_rule(error.text))
+
+
 def _say(text: str) -> Callable[[Any], str]:
     return lambda _: text
 
@@ -153,8 +158,6 @@ def _detail(error: Any) -> str:
 
 
 _UNKNOWN_CLIENT: Final = "The security token included in the request is invalid."
-_DIGEST_RULE: Final = "Member must satisfy regular expression pattern: [a-zA-Z0-9-_+.]+:[a-fA-F0-9]+"
-_TAG_RULE: Final = "Member must satisfy regular expression pattern: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 
 ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     domain.RepositoryNotFound: Row(
@@ -214,15 +217,12 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
             f"The maximum number of tags that can be applied to a repository is {e.limit}."
         ),
     ),
-    domain.DigestInvalid: _invalid("imageDigest", _say(_DIGEST_RULE)),
+    domain.DigestInvalid: _invalid("imageDigest", lambda e: digest_rule(e.text)),
     domain.NameInvalid: _invalid(
         "repositoryName",
-        _say(
-            "Member must satisfy regular expression pattern: "
-            r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
-        ),
+        _say(pattern_rule(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")),
     ),
-    domain.TagInvalid: _invalid("imageTag", _say(_TAG_RULE)),
+    domain.TagInvalid: _invalid("imageTag", lambda e: tag_rule(e.text)),
     domain.ManifestInvalid: Row("InvalidParameterException", _manifest_invalid),
     domain.ManifestTooLarge: _invalid(
         "imageManifest", lambda e: f"Member must have length less than or equal to {e.limit_bytes}"
@@ -268,8 +268,8 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
 
 _WORDS_BY_OPERATION: Final[dict[tuple[type[domain.RegistryError], str], Callable[[Any], str]]] = {
     (domain.LayersNotFound, "GetDownloadUrlForLayer"): _layers_not_found,
-    (domain.DigestInvalid, "CompleteLayerUpload"): lambda _: invalid_parameter("layerDigests", _DIGEST_RULE),
-    (domain.DigestInvalid, "GetDownloadUrlForLayer"): lambda _: invalid_parameter("layerDigest", _DIGEST_RULE),
-    (domain.DigestInvalid, "ListImageReferrers"): lambda _: invalid_parameter("subjectId.imageDigest", _DIGEST_RULE),
+    (domain.DigestInvalid, "CompleteLayerUpload"): _digest_at("layerDigests"),
+    (domain.DigestInvalid, "GetDownloadUrlForLayer"): _digest_at("layerDigest"),
+    (domain.DigestInvalid, "ListImageReferrers"): _digest_at("subjectId.imageDigest"),
 }
 """Where the same error reads differently in one operation."""

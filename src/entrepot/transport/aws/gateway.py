@@ -40,6 +40,7 @@ from entrepot.transport.aws.operation import BODY_BYTES_MAX, OPERATIONS, Row, fi
 from entrepot.transport.aws.protocol import json, query
 from entrepot.transport.aws.resource import target_of
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
+from entrepot.transport.aws.wording import ecr_words
 from entrepot.transport.body import BodyBroken
 from entrepot.transport.message import BodyTooLarge, HttpRequest, HttpResponse
 
@@ -208,7 +209,8 @@ def _validate(operation: OperationModel, raw: dict[str, Any]) -> dict[str, Any]:
         parameters: dict[str, Any] = compile_shape(operation.input)(raw, "")
     except ConstraintBroken as error:
         if "InvalidParameterException" in operation.errors:
-            raise RequestFault("InvalidParameterException", invalid_parameter(error.path, error.rule)) from error
+            sentence = invalid_parameter(*ecr_words(error.path, error.rule))
+            raise RequestFault("InvalidParameterException", sentence) from error
         raise RequestFault("ValidationException", validation_error(error.path, error.rule, error.value)) from error
     return parameters
 

@@ -5,7 +5,6 @@ Spec: ECR API, ImageIdentifier and ImageFailure.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,12 +12,11 @@ from entrepot.domain.digest import Digest
 from entrepot.domain.error import DigestInvalid, InvalidParameter, TagInvalid
 from entrepot.domain.image import FailureCode, ImageFailure
 from entrepot.domain.reference import ImageId, Tag
+from entrepot.transport.aws.wording import IMAGE_DIGEST_PATTERN, is_ecr_digest
 
-DIGEST_RULE: Final = "[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+"
-_DIGEST: Final = re.compile(r"[a-zA-Z0-9\-_+.]+:[a-fA-F0-9]+")
 _REASONS: Final = {
     FailureCode.INVALID_IMAGE_DIGEST: (
-        f"Invalid request parameters: image digest should satisfy the regex '{DIGEST_RULE}'"
+        f"Invalid request parameters: image digest should satisfy the regex '{IMAGE_DIGEST_PATTERN}'"
     ),
     FailureCode.INVALID_IMAGE_TAG: (
         "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'"
@@ -95,5 +93,5 @@ def _fault(item: dict[str, str]) -> FailureCode | None:
         return FailureCode.INVALID_IMAGE_TAG
     except DigestInvalid as error:
         # A form that AWS takes and we never store: an image that is not here.
-        return FailureCode.IMAGE_NOT_FOUND if _DIGEST.fullmatch(error.text) else FailureCode.INVALID_IMAGE_DIGEST
+        return FailureCode.IMAGE_NOT_FOUND if is_ecr_digest(error.text) else FailureCode.INVALID_IMAGE_DIGEST
     return None

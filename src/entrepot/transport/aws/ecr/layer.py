@@ -5,16 +5,14 @@ Spec: ECR API, version 2015-09-21.
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import DigestInvalid
 from entrepot.domain.limit import LAYER_PART_BYTES_SUGGESTED
 from entrepot.domain.upload import UploadKind
 from entrepot.transport.aws.call import Call
-
-_LAYER_DIGEST: Final = re.compile(r"[a-zA-Z0-9\-_+.]+:[a-fA-F0-9]+")
+from entrepot.transport.aws.wording import IMAGE_DIGEST_PATTERN, is_ecr_digest
 
 
 async def initiate_layer_upload(call: Call) -> dict[str, Any]:
@@ -50,7 +48,7 @@ async def batch_check_layer_availability(call: Call) -> dict[str, Any]:
     known = {text: digest for text in texts if (digest := _find_digest(text)) is not None}
     found = await call.services.blob.check_layers(call.registry, call.repository, list(known.values()))
     # Digests in a form that AWS takes and we never store are layers that are not here.
-    foreign = [text for text in texts if text not in known and _LAYER_DIGEST.fullmatch(text)]
+    foreign = [text for text in texts if text not in known and is_ecr_digest(text)]
     layers = [
         {
             "layerDigest": str(layer.digest),
@@ -61,7 +59,7 @@ async def batch_check_layer_availability(call: Call) -> dict[str, Any]:
         for layer in found
     ]
     layers += [{"layerDigest": text, "layerAvailability": "UNAVAILABLE"} for text in foreign]
-    return {"layers": layers, "failures": [_failure(text) for text in texts if not _LAYER_DIGEST.fullmatch(text)]}
+    return {"layers": layers, "failures": [_failure(text) for text in texts if not is_ecr_digest(text)]}
 
 
 async def get_download_url_for_layer(call: Call) -> dict[str, Any]:
@@ -83,7 +81,7 @@ def _failure(text: str) -> dict[str, Any]:
             "failureCode": "MissingLayerDigest",
             "failureReason": "Invalid request parameters: layer digest is empty",
         }
-    reason = "Invalid request parameters: layer digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"
+    reason = f"Invalid request parameters: layer digest should satisfy the regex '{IMAGE_DIGEST_PATTERN}'"
     return {"layerDigest": text, "failureCode": "InvalidLayerDigest", "failureReason": reason}
 
 
