@@ -86,6 +86,17 @@ async def test_errors_of_reads_reach_those_who_asked(database: Database) -> None
         assert await run(ids) == set()
 
 
+async def test_errors_show_no_values(database: Database) -> None:
+    def insert_twice(connection: Connection) -> None:
+        row = {"id": "twice", "name": "hunter2", "access_epoch": 1, "created_at": 2}
+        for _ in range(2):
+            connection.execute(insert(account), row)
+
+    with pytest.raises(IntegrityError) as raised:
+        await database.write(insert_twice)
+    assert "hunter2" not in str(raised.value)
+
+
 async def test_an_unanswered_request_does_not_disturb_the_others(database: Database) -> None:
     entered, go_on = threading.Event(), threading.Event()
 

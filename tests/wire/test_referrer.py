@@ -21,6 +21,9 @@ async def test_refusals(registry: RunningRegistry) -> None:
         ("/v2/app/referrers/latest", 400, ["DIGEST_INVALID"]),
         (f"/v2/app/referrers/{MISSING}?next=%00", 400, ["UNSUPPORTED"]),
         (f"/v2/app/referrers/{MISSING}?next=W1tdXQ==", 400, ["UNSUPPORTED"]),
+        (f"/v2/app/referrers/{MISSING}?next=W10=", 400, ["UNSUPPORTED"]),  # []
+        (f"/v2/app/referrers/{MISSING}?next=W3RydWVd", 400, ["UNSUPPORTED"]),  # [true]
+        (f"/v2/app/referrers/{MISSING}?next=WzEsMl0=", 400, ["UNSUPPORTED"]),  # [1,2]
     ):
         answer = await registry.client.send("GET", path)
         assert (answer.status, answer.codes) == (status, codes)

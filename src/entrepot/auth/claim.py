@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import unquote
 
 from entrepot.auth.canonical_request import query_pairs
 from entrepot.domain.error import IncompleteSignature, InvalidSignature, MissingAuthentication
@@ -34,6 +35,8 @@ _HEX_64 = re.compile(r"[0-9a-f]{64}")
 _HEADER_NAMES = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+(?:;[a-z0-9!#$%&'*+.^_`|~-]+)*")
 _SINGLE_HEADERS = ("authorization", "host", "date", "content-type")
 _FIELDS = ("Credential", "SignedHeaders", "Signature")
+_CREDENTIAL_FIELD = re.compile(r"(?:^|[\s,])Credential=([^,\s]*)")
+_CREDENTIAL_PARAMETER = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)")
 
 
 class SignedMessage(Protocol):
@@ -81,14 +84,19 @@ class Claim:
 
 
 def scope_of(message: SignedMessage) -> tuple[str, str] | None:
-    """Region and service that the scope names, if a request has one at all; nothing is checked."""
-    found = re.search(
-        r"Credential=[^/,\s]*/[0-9]*/([^/,\s]*)/([^/,\s]*)/", message.headers.get("Authorization", "")
-    ) or re.search(
-        r"(?:^|&)X-Amz-Credential=[^&]*?(?:/|%2F)[0-9]{8}(?:/|%2F)([^&/%]*)(?:/|%2F)([^&/%]*)(?:/|%2F)",
-        message.raw_query,
-    )
-    return (found[1], found[2]) if found else None
+    """Region and service that the scope names, if a request has one at all; nothing is checked.
+
+    Anyone may ask for this, so it takes linear time.
+    """
+    for pattern, text in (
+        (_CREDENTIAL_FIELD, message.headers.get("Authorization", "")),
+        (_CREDENTIAL_PARAMETER, message.raw_query),
+    ):
+        if found := pattern.search(text):
+            fields = unquote(found[1]).split("/", 4)
+            if len(fields) == 5:  # noqa: PLR2004 (key and the four parts of a scope)
+                return fields[2], fields[3]
+    return None
 
 
 def read_claim(message: SignedMessage) -> Claim:

@@ -16,6 +16,9 @@ from aiohttp.web import BaseRequest, RequestPayloadError
 from entrepot.transport.message import BodyTooLarge
 from entrepot.transport.watchdog import Watchdog
 
+READ_BYTES_PER_SECOND = 64 * 1024
+"""A body that is read whole holds memory until its end, so it has to come at this speed on average."""
+
 DRAINABLE_BYTES = 64 * 1024
 """An unread body up to this size is worth less than a new connection."""
 
@@ -71,15 +74,26 @@ class RequestBody:
             self._watchdog.forget(self)
 
     async def read(self, limit_bytes: int) -> bytes:
-        """The whole body.
+        """The whole body, which has a stall period and the time for its bytes to arrive.
 
         Raises:
             BodyTooLarge: it has more bytes than that.
-            BodyBroken: the client went away or broke the framing.
+            BodyBroken: the client went away, broke the framing, or was too slow.
         """
         length = self.length
         if length is not None and length > limit_bytes:
             raise BodyTooLarge
+        if self._request.content.is_eof():
+            return await self._collect(limit_bytes)
+        seconds = (limit_bytes if length is None else length) / READ_BYTES_PER_SECOND
+        try:
+            async with asyncio.timeout(self._watchdog.stall_seconds + seconds):
+                return await self._collect(limit_bytes)
+        except TimeoutError as error:
+            self.abort()
+            raise BodyBroken from error
+
+    async def _collect(self, limit_bytes: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         async for data in self.chunks():

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiohttp.web import BaseRequest, Response, Server, StreamResponse
+from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from entrepot.transport.body import BodyBroken, abort
+from entrepot.transport.connection import SERVER, ConnectionServer
 from entrepot.transport.exchange import Exchange
 from entrepot.transport.peer import Network, PeerReader
 from entrepot.transport.watchdog import Watchdog
@@ -19,9 +20,6 @@ log = structlog.get_logger(__name__)
 
 Plane = Callable[[Exchange], Awaitable[StreamResponse]]
 Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
-
-SERVER = "entrepot"
-"""The Server header: no versions."""
 
 HEADER_BYTES_MAX = 64 * 1024
 """Longest request line and longest header field."""
@@ -106,7 +104,7 @@ def _access(exchange: Exchange, response: StreamResponse, seconds: float) -> Acc
     return Access(exchange.id, exchange.method, exchange.path, response.status, seconds, peer.address, peer.listener)
 
 
-def build_server(handler: Handler, idle_seconds: float = IDLE_SECONDS) -> Server:
+def build_server(handler: Handler, idle_seconds: float = IDLE_SECONDS) -> ConnectionServer:
     """The protocol factory of one listener: limits on headers, idleness and memory are set here and nowhere else."""
     options: dict[str, Any] = {
         "access_log": None,
@@ -117,4 +115,4 @@ def build_server(handler: Handler, idle_seconds: float = IDLE_SECONDS) -> Server
         "max_line_size": HEADER_BYTES_MAX,
         "read_bufsize": READ_BUFFER_BYTES,
     }
-    return Server(handler, **options)
+    return ConnectionServer(handler, **options)

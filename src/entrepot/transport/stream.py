@@ -8,8 +8,8 @@ import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from entrepot.transport.body import abort
+from entrepot.transport.connection import SERVER
 from entrepot.transport.exchange import Exchange
-from entrepot.transport.middleware import SERVER
 
 log = structlog.get_logger(__name__)
 

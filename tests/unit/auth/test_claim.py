@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -161,3 +162,14 @@ def test_the_scope_can_be_seen_without_checking_anything() -> None:
     assert scope_of(presigned("GET", URL, NOW)) == ("us-east-1", "sts")
     assert scope_of(message("GET", f"{URL}?{query_of()}")) == ("us-east-1", "ecr")
     assert scope_of(message("GET", URL)) is None
+
+
+@pytest.mark.parametrize(
+    "piece", ["Credential=", "Credential=/", "a Credential=", ",Credential=a/1/b", "Credential=a/1/"]
+)
+def test_looking_for_the_scope_takes_linear_time(piece: str) -> None:
+    text = f"AWS4-HMAC-SHA256 {piece * (65_000 // len(piece))}"
+    hostile = message("POST", f"{URL}?X-Amz-Credential={piece * (65_000 // len(piece))}", {"Authorization": text})
+    started = time.process_time()
+    scope_of(hostile)
+    assert time.process_time() - started < 0.05

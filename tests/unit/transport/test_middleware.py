@@ -1,11 +1,13 @@
 """What every request passes through, over a real socket with a plane made for the test."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp.web import Response, StreamResponse
 
+from entrepot.transport.connection import HEAD_BYTES_MAX
 from entrepot.transport.exchange import Exchange
 from entrepot.transport.message import BodyTooLarge
 from entrepot.transport.middleware import Access, Middleware, build_server
@@ -158,3 +160,55 @@ async def test_header_limits(front: Front) -> None:
     assert status(await front.talk(request("GET /x", "X: " + "y" * 60_000))) == 200
     assert status(await front.talk(request("GET /x", "X: " + "y" * 70_000))) == 400
     assert status(await front.talk(request("GET /" + "y" * 70_000))) == 400
+
+
+async def test_all_headers_together_are_limited(front: Front) -> None:
+    field = b"X-%d: " + b"y" * 60_000 + b"\r\n"
+    head = b"".join(field % number for number in range(HEAD_BYTES_MAX // 60_000 + 1))
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    started = asyncio.get_running_loop().time()
+    writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n" + head)
+    with contextlib.suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+    assert asyncio.get_running_loop().time() - started < 0.3, "only idleness ended it"
+    writer.close()
+
+
+async def test_a_body_that_is_read_whole_has_a_time_limit(front: Front) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+    writer.write(request("PUT /read", "Content-Length: 1000", close=False))
+    ended = asyncio.create_task(reader.read())
+    for _ in range(200):
+        if ended.done():
+            break
+        with contextlib.suppress(ConnectionResetError):
+            writer.write(b"x")  # makes progress all the time
+            await asyncio.wait([ended], timeout=0.02)
+    assert ended.done()
+    assert ended.exception() or ended.result() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /hunter2 HTTP/1.1\nHost: h\n\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic hunter2\0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\n hunter2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nHost: hunter2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: hunter2" + b"y" * 70_000 + b"\r\n\r\n",
+        b"<hunter2>\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_neither_shown_nor_logged(
+    front: Front, sent: bytes, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level("DEBUG"):
+        answer = await front.talk(sent)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert (status(answer), body) == (400, b"Bad Request\n")
+    assert b"\r\nServer: entrepot" in head
+    assert b"aiohttp" not in head
+    assert b"Python" not in head
+    out, err = capfd.readouterr()
+    assert "hunter2" not in caplog.text + out + err

@@ -35,7 +35,11 @@ class PostgresDatabase:
 
     def __init__(self, url: str, connections: int = CONNECTIONS, lock_seconds: float = LOCK_SECONDS) -> None:
         self._engine = create_engine(
-            driver_url(url), pool_size=connections, max_overflow=0, isolation_level="READ COMMITTED"
+            driver_url(url),
+            pool_size=connections,
+            max_overflow=0,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,  # what is in a statement does not belong in a log
         )
         event.listen(self._engine, "connect", lambda raw, _: _configure(raw, lock_seconds))
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -71,7 +71,13 @@ def sqlite_engine(
         return raw
 
     pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": pool_size} if pool_size else {"poolclass": NullPool}
-    return create_engine("sqlite://", creator=connect, isolation_level="AUTOCOMMIT", **pool)
+    return create_engine(
+        "sqlite://",
+        creator=connect,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # what is in a statement does not belong in a log
+        **pool,
+    )
 
 
 def raw_connection(connection: Connection) -> sqlite3.Connection:

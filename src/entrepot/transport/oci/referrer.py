@@ -89,6 +89,6 @@ def _read_key(text: str | None) -> Key | None:
         key = json.loads(base64.urlsafe_b64decode(text))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise InvalidParameter("next", "is not from a Link of ours") from error
-    if not isinstance(key, list) or not all(isinstance(part, int) and 0 <= part < 2**63 for part in key):
+    if not isinstance(key, list) or len(key) != 1 or type(key[0]) is not int or not 0 <= key[0] < 2**63:
         raise InvalidParameter("next", "is not from a Link of ours")
-    return tuple(key)
+    return (key[0],)
