@@ -408,6 +408,19 @@ async def test_store_that_refuses_to_delete_is_asked_again(
     assert files_below(blob_root) == []
 
 
+async def test_push_counts_even_if_staging_cannot_be_removed(
+    worker: Worker, blob_root: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(FRAME + 5)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(worker.storage.store, "discard", _refuse)
+        await worker.push(data)
+    assert await worker.pull(data) == data
+    clock.forward(seconds=UPLOAD_LEASE_SECONDS)
+    assert (await worker.uploads.sweep()).objects == 1
+    assert [path.name for path in files_below(blob_root)] == await keys_of(worker.database)
+
+
 def _refuse(storage_key: str) -> None:
     raise PermissionError(storage_key)
 

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -23,6 +24,8 @@ from entrepot.domain.key import KEY_BYTES, SealBroken
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Format, Location
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -104,6 +107,13 @@ class Storage:
     async def publish(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work that may take seconds: joining, fsync, hashing again, removing."""
         return await finished(_start(self._publishers, lambda: work(*args, **kwargs)))
+
+    async def discard(self, storage_key: str) -> None:
+        """Remove what was staged for an upload that ended. A store that will not is asked again by the sweeper."""
+        try:
+            await self.publish(self.store.discard, storage_key)
+        except OSError:
+            log.exception("discard.failed", storage_key=storage_key)
 
     @asynccontextmanager
     async def hold(self, storage_key: str) -> AsyncIterator[None]:

@@ -71,7 +71,7 @@ class Publisher:
             UploadNotFound: it ended meanwhile, or acknowledged bytes are gone.
             RangeInvalid: somebody appended meanwhile.
         """
-        store, key = self._storage.store, row.storage_key
+        key = row.storage_key
         try:
             async with self._storage.hold(key):
                 is_new = await self._publish_held(row, digests, last)
@@ -79,9 +79,9 @@ class Publisher:
             # The row is gone and its staging doomed: waiting for it has only made the directory again. But where the
             # row stands and bytes are missing, only the sweeper removes.
             if await self._database.lookup(lambda connection: rows.find_upload(connection, row.id)) is None:
-                await self._storage.publish(store.discard, key)
+                await self._storage.discard(key)
             raise
-        await self._storage.publish(store.discard, key)
+        await self._storage.discard(key)
         return is_new
 
     async def _publish_held(self, row: rows.UploadRow, digests: list[Digest], last: LastBytes | None) -> bool:

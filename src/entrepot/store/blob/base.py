@@ -132,6 +132,7 @@ class BlobStore(Protocol):
 
         Raises:
             BlobDamaged: the tail is not what the row says.
+            StagingGone: the upload ended meanwhile.
         """
 
     def is_whole(self, storage_key: str, pieces: Iterable[Segment]) -> bool:
@@ -178,10 +179,18 @@ class BlobStore(Protocol):
         """
 
     def discard(self, storage_key: str) -> None:
-        """Remove everything staged under the key; a published object stays."""
+        """Remove everything staged under the key; a published object stays.
+
+        Raises:
+            OSError: the store would not; what is left can be removed later.
+        """
 
     def delete(self, storage_key: str) -> None:
-        """Remove the object and everything staged under the key, if there; durable on return."""
+        """Remove the object and everything staged under the key, if there; durable on return.
+
+        Raises:
+            OSError: as `discard`.
+        """
 
 
 class StagingGone(Exception):

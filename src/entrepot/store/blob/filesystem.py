@@ -36,6 +36,7 @@ from entrepot.store.blob.files import (
 
 RESERVE_SHARE = 0.01
 RESERVE_BYTES_MIN = 256 * MIB
+DISCARD_ATTEMPTS = 10
 _SAFE = re.compile(r"[A-Za-z0-9_-]{4,64}")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -94,7 +95,10 @@ class FilesystemBlobStore:
     def hold(self, storage_key: str) -> FileHold | None:
         directory = self._staging_of(storage_key)
         _make_directory(directory)
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None  # who had it ends the upload and removes the directory just now
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -138,8 +142,17 @@ class FilesystemBlobStore:
 
     def discard(self, storage_key: str) -> None:
         directory = self._staging_of(storage_key)
-        while directory.exists():  # an append that lost its upload may add a file meanwhile
-            shutil.rmtree(directory, ignore_errors=True)
+        for attempt in range(1, DISCARD_ATTEMPTS + 1):
+            try:
+                shutil.rmtree(directory)
+            except FileNotFoundError:  # it was never there, or another one removes it too
+                if not directory.exists():
+                    return
+            except OSError as error:  # an append that lost its upload may add a file meanwhile
+                if error.errno != errno.ENOTEMPTY or attempt == DISCARD_ATTEMPTS:
+                    raise
+            else:
+                return
 
     def delete(self, storage_key: str) -> None:
         path = self.path(storage_key)
@@ -185,7 +198,8 @@ class FileWriter:
         self._before_bytes = size_bytes
         self._written_bytes = 0
         self._fd: int | None = None
-        self._directory_fd: int | None = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with _gone_noticed(storage_key):
+            self._directory_fd: int | None = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def write(self, data: memoryview) -> None:
         self._store.check_room()
@@ -290,8 +304,9 @@ def _make_directory(directory: Path) -> None:
         except FileExistsError:
             pass
         except FileNotFoundError:
-            directory.parent.mkdir(mode=0o700, exist_ok=True)
-            directory.mkdir(mode=0o700, exist_ok=True)
+            for missing in (directory.parent, directory):
+                with contextlib.suppress(FileExistsError):
+                    missing.mkdir(mode=0o700)
 
 
 def _join(target: int, storage_key: str, directory: Path, pieces: Sequence[Segment]) -> None:

@@ -100,3 +100,48 @@ def test_copying_without_help_of_the_kernel(tmp_path: Path, monkeypatch: pytest.
     assert segment is not None
     store.publish(KEY, [*pieces, segment], None)
     assert store.path(KEY.storage_key).read_bytes() == b"onetwo"
+
+
+def _vanish_before_open(monkeypatch: pytest.MonkeyPatch, store: FilesystemBlobStore) -> None:
+    """Have another process remove the staging directory between its making and its opening, once."""
+    open_file = os.open
+
+    def late(path: Path, flags: int, *rest: int, **named: int) -> int:
+        monkeypatch.setattr(os, "open", open_file)
+        store.discard(KEY.storage_key)
+        return open_file(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", late)
+
+
+def test_hold_of_a_key_whose_upload_ends_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FilesystemBlobStore(tmp_path, 0)
+    _vanish_before_open(monkeypatch, store)
+    assert store.hold(KEY.storage_key) is None
+    again = store.hold(KEY.storage_key)
+    assert again is not None
+    again.release()
+
+
+def test_append_to_an_upload_that_ends_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FilesystemBlobStore(tmp_path, 0)
+    _vanish_before_open(monkeypatch, store)
+    with pytest.raises(StagingGone):
+        append(store, b"data")
+
+
+@pytest.mark.parametrize("reason", [errno.EACCES, errno.ENOTEMPTY])
+def test_staging_that_cannot_be_removed_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    store = FilesystemBlobStore(tmp_path, 0)
+    append(store, b"data")
+    with monkeypatch.context() as refusing:
+        refusing.setattr(os, "rmdir", refuse)
+        with pytest.raises(OSError, match=os.strerror(reason)):
+            store.discard(KEY.storage_key)
+    store.discard(KEY.storage_key)
+    assert not list((tmp_path / "staging").glob("*/*"))
