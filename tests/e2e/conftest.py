@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.image_layout import ImageLayout
+from tests.support.programs import CLIENTS, require
 from tests.support.standard_images import standard_images
 from tests.support.world import World, open_world
 
@@ -25,8 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def images() -> ImageLayout:
     """The standard images."""
-    if os.geteuid() != 0:
-        pytest.skip("building images and namespaces takes root")
+    require(*CLIENTS)
     return standard_images()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.support.namespace import Namespace
 from tests.support.poll import wait_until
+from tests.support.programs import NAMESPACES, require
 from tests.support.server import ACCOUNT, AWS_ENVIRONMENT, PROGRAM, REGION, ROOT_ENVIRONMENT
 
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
@@ -51,8 +51,7 @@ def _content(path: Path) -> bytes:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    if os.geteuid() != 0:
-        pytest.skip("namespaces take root")
+    require(*NAMESPACES, "update-ca-certificates")
     for path in CHANGED:
         if path.is_dir():
             shutil.copytree(path, tmp_path / path.name, symlinks=True)
