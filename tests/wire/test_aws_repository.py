@@ -73,7 +73,7 @@ async def test_create_with_everything(aws: AwsWorld) -> None:
         (
             {"encryptionConfiguration": {"encryptionType": "KMS"}},
             "KmsException",
-            "encryption of type KMS needs a KMS key, and this registry has none",
+            "Encryption of type KMS is not available: this registry has no KMS keys yet",
         ),
         (
             {"encryptionConfiguration": {"encryptionType": "AES256", "kmsKey": "alias/x"}},

@@ -94,7 +94,7 @@ async def _open_and(settings: Settings, act: Callable[[IdentityService], Awaitab
     is_current = is_sqlite_current(file) if file is not None else is_postgres_current(settings.database_url or "")
     if not is_current:
         place = file or "the database"
-        raise AdminError(f"{place} is not there or not of this version: start the server on it once")
+        raise AdminError(f"{place} is missing or made by an older version: start `entrepot serve` on it once")
     database = engine.open_database(settings, directory)
     try:
         keys = await engine.open_keys(database, context, settings, directory)

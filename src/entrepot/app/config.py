@@ -75,7 +75,9 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, arbitrary_types_allowed=True
     )
 
-    config: AbsolutePath | None = Field(default=None, description="TOML file with settings by the names of this table.")
+    config: AbsolutePath | None = Field(
+        default=None, description="TOML file of settings; its keys are their names, such as `data_dir`."
+    )
     data_dir: AbsolutePath = Field(
         default_factory=_data_home,
         description="Directory of everything the server keeps: database, blobs, master key. Created if missing.",
@@ -95,7 +97,8 @@ class Settings(BaseSettings):
     )
     tls_key: AbsolutePath | None = Field(default=None, description="PEM file with the private key of the certificate.")
     insecure: bool = Field(
-        default=False, description="Allow plain HTTP on addresses that other machines reach: passwords cross unsealed."
+        default=False,
+        description="Allow plain HTTP on addresses that other machines reach: passwords cross the network unencrypted.",
     )
     workers: int = Field(
         default_factory=_cores,
@@ -177,7 +180,7 @@ class Settings(BaseSettings):
     )
     access_log: bool = Field(default=False, description="Log a line for each request.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least level that is logged."
+        default="info", description="Lowest level that is logged."
     )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto",
@@ -258,7 +261,7 @@ class Settings(BaseSettings):
         if not listener.is_secure and not listener.is_loopback and not self.insecure:
             raise ValueError(
                 f"`listen`: {listener.url} is plain HTTP that other machines reach; passwords would cross the network "
-                "unsealed. Use https, or set `insecure` if something else protects it"
+                "unencrypted. Use https, or set `insecure` if something else protects it"
             )
 
     @property

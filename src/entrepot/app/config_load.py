@@ -22,6 +22,15 @@ TEST_PREFIX = f"{ENV_PREFIX}TEST_"
 """Variables of the project's own tests."""
 
 
+_WORDS = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "byte_size": "must be a number of bytes, alone or with a unit as in 256MiB",
+}
+"""What is wrong, by pydantic's name of it, where pydantic's own sentence is for programmers."""
+
+
 class SettingsError(Exception):
     """Settings cannot be used; one line per problem, each naming its setting."""
 
@@ -66,11 +75,14 @@ def load(flags: Mapping[str, Any] | None = None) -> Settings:
     if path and not Path(path).expanduser().is_file():
         raise SettingsError([f"{_row('config').every_name}: there is no file {path}"])
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         raise SettingsError([_problem(dict(found)) for found in error.errors()]) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([f"{path}: not valid TOML: {error}"]) from error
+    if path and "config" in tomllib.loads(Path(path).expanduser().read_text("utf-8")):
+        raise SettingsError([f"{path}: config can not be set in the file that it names"])
+    return settings
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -104,7 +116,7 @@ def _toml(value: object) -> str:
 def _problem(found: dict[str, Any]) -> str:
     """One validation error of pydantic as a line that names the setting."""
     place = [str(part) for part in found["loc"]]
-    text = str(found["msg"]).removeprefix("Value error, ")
+    text = _WORDS.get(found["type"], str(found["msg"]).removeprefix("Value error, "))
     if not place:
         return re.sub("`([a-z_]+)`", lambda name: _row(name[1]).every_name, text)
     if found["type"] == "extra_forbidden":

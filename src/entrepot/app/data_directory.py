@@ -64,13 +64,13 @@ class DataDirectory:
         Raises:
             DataDirectoryError: it cannot be made or written.
         """
-        try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataDirectoryError(f"cannot make the data directory {self.path}: {error.strerror}") from error
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            raise DataDirectoryError(f"cannot write to the data directory {self.path}: permission denied")
+        for name, path in (("data directory", self.path), ("directory of the blobs", self.blobs)):
+            try:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise DataDirectoryError(f"cannot make the {name} {path}: {error.strerror}") from error
+            if not os.access(path, os.W_OK | os.X_OK):
+                raise DataDirectoryError(f"cannot write to the {name} {path}: permission denied")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

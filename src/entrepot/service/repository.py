@@ -71,7 +71,7 @@ class RepositoryService:
             if made is None:
                 raise RepositoryAlreadyExists(registry, name)
             if rows.has_repositories_beyond(connection, registry_id, self._repositories_max):
-                raise LimitExceeded(f"{self._repositories_max} repositories in a registry")
+                raise LimitExceeded(f"A registry can have at most {self._repositories_max} repositories")
             put_resource_tags(connection, made.id, resource_tags)
             record(connection, registry_id, Event(EventKind.REPOSITORY_CREATED, name, {}), now)
             return made
@@ -187,4 +187,6 @@ def _check_encryption(registry: Registry, encryption_type: str) -> None:
     if encryption_type == "KMS_DSSE" and registry.partition != "aws-us-gov":
         raise InvalidParameter("encryptionConfiguration", "KMS_DSSE is available only in AWS GovCloud (US) regions")
     if encryption_type != "AES256":
-        raise KeyUnavailable(f"encryption of type {encryption_type} needs a KMS key, and this registry has none")
+        raise KeyUnavailable(
+            f"Encryption of type {encryption_type} is not available: this registry has no KMS keys yet"
+        )

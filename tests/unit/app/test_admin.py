@@ -59,7 +59,7 @@ def test_errors_are_one_line(settings: Settings) -> None:
 
 
 def test_a_place_without_a_database_is_named(tmp_path: Path) -> None:
-    with pytest.raises(admin.AdminError, match=r"metadata\.sqlite is not there"):
+    with pytest.raises(admin.AdminError, match=r"metadata\.sqlite is missing or made by an older version"):
         admin.list_accounts(Settings(data_dir=tmp_path / "nothing"))
     assert not (tmp_path / "nothing").exists()
 

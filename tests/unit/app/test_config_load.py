@@ -80,6 +80,10 @@ def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ({"REGISTRY_URL": "https://{tenant}.example"}, "registry_url (--registry-url, ENTREPOT_REGISTRY_URL)"),
         ({"MASTER_KEY": "hidden"}, "master_key (ENTREPOT_MASTER_KEY): must be 32 bytes"),
         ({"TOKEN_LIFETIME_SECONDS": "43201"}, "token_lifetime_seconds (--token-lifetime-seconds"),
+        ({"WORKERS": "two"}, "workers (--workers, ENTREPOT_WORKERS): must be a whole number (it is 'two')"),
+        ({"ACCESS_LOG": "7"}, "access_log (--access-log, ENTREPOT_ACCESS_LOG): must be true or false (it is '7')"),
+        ({"IDLE_TIMEOUT_SECONDS": "soon"}, "ENTREPOT_IDLE_TIMEOUT_SECONDS): must be a number (it is 'soon')"),
+        ({"FREE_SPACE_RESERVE": "lots"}, "ENTREPOT_FREE_SPACE_RESERVE): must be a number of bytes, alone or with a"),
         ({"CONFIG": "/nowhere.toml"}, "config (--config, ENTREPOT_CONFIG): there is no file /nowhere.toml"),
     ],
 )
@@ -96,6 +100,13 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as caught:
         load()
     assert len(caught.value.problems) == 2
+
+
+def test_the_file_can_not_name_another(tmp_path: Path) -> None:
+    file = tmp_path / "entrepot.toml"
+    file.write_text('config = "other.toml"\n')
+    with pytest.raises(SettingsError, match=r"entrepot\.toml: config can not be set in the file that it names"):
+        load({"config": str(file)})
 
 
 def test_unknown_keys_of_the_file_are_refused(tmp_path: Path) -> None:

@@ -47,6 +47,15 @@ def test_a_file_in_its_place_is_named(tmp_path: Path) -> None:
         DataDirectory.of(Settings(data_dir=tmp_path / "file" / "data")).create()
 
 
+def test_a_directory_of_blobs_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = Settings(data_dir=tmp_path / "data", blob_dir=tmp_path / "file" / "blobs")
+    with pytest.raises(
+        DataDirectoryError, match=r"cannot make the directory of the blobs .*file/blobs: Not a directory"
+    ):
+        DataDirectory.of(settings).create()
+
+
 def test_one_server_at_a_time(directory: DataDirectory) -> None:
     with directory.locked():
         directory.announce(SERVER)

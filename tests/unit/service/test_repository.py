@@ -87,7 +87,8 @@ async def test_a_full_registry_takes_no_more(
     outcomes = await asyncio.gather(
         *(service.create(REGISTRY, name, PLAIN, {}) for name in names), return_exceptions=True
     )
-    assert [type(outcome) for outcome in outcomes].count(LimitExceeded) == 3
+    refused = [outcome for outcome in outcomes if isinstance(outcome, LimitExceeded)]
+    assert [outcome.detail for outcome in refused] == ["A registry can have at most 3 repositories"] * 3
     await service.create(OTHER_REGION, NAME, PLAIN, {})
     with pytest.raises(RepositoryAlreadyExists):  # rather than the limit
         await service.create(REGISTRY, next(o.name for o in outcomes if not isinstance(o, BaseException)), PLAIN, {})

@@ -29,8 +29,8 @@ account = typer.Typer(help="Accounts and their root access keys.", no_args_is_he
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="12 digits.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Show = Annotated[bool, typer.Option("--show", help="Print the secret too.")]
-ProfileName = Annotated[str | None, typer.Option("--profile", help="AWS profile to write the key to.")]
-Name = Annotated[str, typer.Option("--name", help="What people call the account.")]
+ProfileName = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="AWS profile to write the key to.")]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="What people call the account.")]
 Rotate = Annotated[bool, typer.Option("--rotate", help="First replace the key by a new one; old passwords end.")]
 
 

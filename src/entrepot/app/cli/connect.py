@@ -14,15 +14,21 @@ from entrepot.app.config import Settings
 
 Accounts = Annotated[
     list[str] | None,
-    typer.Option("--account", help="Account whose names lead here; may be repeated. Default: the first."),
+    typer.Option(
+        "--account", metavar="ACCOUNT", help="Account whose names lead here; may be repeated. Default: the first."
+    ),
 ]
 Regions = Annotated[
     list[str] | None,
-    typer.Option("--in-region", help="Region whose names lead here; may be repeated. Default: `region`."),
+    typer.Option(
+        "--in-region", metavar="REGION", help="Region whose names lead here; may be repeated. Default: `region`."
+    ),
 ]
-Address = Annotated[str, typer.Option(help="Address that the names get and TLS is served on.")]
-TlsPort = Annotated[int, typer.Option("--tls-port", min=1, max=65535, help="Port of TLS; clients expect 443.")]
-HostsFile = Annotated[Path, typer.Option(help="File that gets the names.")]
+Address = Annotated[str, typer.Option(metavar="ADDRESS", help="Address that the names get and TLS is served on.")]
+TlsPort = Annotated[
+    int, typer.Option("--tls-port", metavar="PORT", min=1, max=65535, help="Port of TLS; clients expect 443.")
+]
+HostsFile = Annotated[Path, typer.Option(metavar="FILE", help="File that gets the names.")]
 Print = Annotated[bool, typer.Option("--print", help="Print the hosts lines instead of writing them.")]
 NoTrust = Annotated[bool, typer.Option("--no-trust", help="Leave the system's trust store alone.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Take everything back.")]

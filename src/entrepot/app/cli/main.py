@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-admin = typer.Typer(help="Work on the database itself, never over the network.", no_args_is_help=True)
+admin = typer.Typer(help="Change accounts and keys on the server's own machine, running or not.", no_args_is_help=True)
 admin.add_typer(account, name="account")
 app.add_typer(admin, name="admin")
 app.command()(serve)

@@ -12,7 +12,7 @@ from entrepot.app.config import Settings
 
 @with_settings()
 def serve(settings: Settings) -> None:
-    """Run the registry. Makes what is missing, migrates, serves until SIGTERM or Ctrl-C."""
+    """Run the registry until SIGTERM or Ctrl-C. The first start makes everything that it needs."""
     importlib.import_module("entrepot.app.logs").configure(settings)
     server = importlib.import_module("entrepot.app.server")
     try:
