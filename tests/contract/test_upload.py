@@ -414,14 +414,18 @@ async def test_push_counts_even_if_staging_cannot_be_removed(
     data = os.urandom(FRAME + 5)
     with monkeypatch.context() as refusing:
         refusing.setattr(worker.storage.store, "discard", _refuse)
-        await worker.push(data)
+        refusing.setattr(worker.storage.store, "remove_tail", _refuse)
+        upload_id = await worker.start()
+        assert await worker.append(upload_id, data[:5]) == 5
+        assert await worker.append(upload_id, data[5:]) == len(data)
+        await complete(worker, upload_id, data)
     assert await worker.pull(data) == data
     clock.forward(seconds=UPLOAD_LEASE_SECONDS)
     assert (await worker.uploads.sweep()).objects == 1
     assert [path.name for path in files_below(blob_root)] == await keys_of(worker.database)
 
 
-def _refuse(storage_key: str) -> None:
+def _refuse(storage_key: str, *_: str) -> None:
     raise PermissionError(storage_key)
 
 

@@ -115,6 +115,13 @@ class Storage:
         except OSError:
             log.exception("discard.failed", storage_key=storage_key)
 
+    async def remove_tail(self, storage_key: str, name: str) -> None:
+        """Remove a tail that an acknowledged append replaced. What stays goes with the rest of the staging."""
+        try:
+            await self.write(self.store.remove_tail, storage_key, name)
+        except OSError:
+            log.exception("remove_tail.failed", storage_key=storage_key)
+
     @asynccontextmanager
     async def hold(self, storage_key: str) -> AsyncIterator[None]:
         """Be the only one, over all processes, who publishes under this key. Nobody waits in a thread.

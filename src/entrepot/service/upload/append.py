@@ -137,5 +137,5 @@ class Appender:
         await self._database.write(change)
         self._hashes.remember(row.id, appended.size_bytes, received.state)
         if row.tail is not None:
-            await self._storage.write(self._storage.store.remove_tail, row.storage_key, row.tail)
+            await self._storage.remove_tail(row.storage_key, row.tail)
         return appended.size_bytes
