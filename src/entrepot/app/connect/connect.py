@@ -91,7 +91,10 @@ def undo(settings: Settings) -> list[str]:
             directory.connect.rmdir()
     except (OSError, trust.TrustError) as error:
         raise ConnectError(f"{error}; hosts and trust store need root") from error
-    lines = ["Undone: names, certificate and trust are gone, the names lead to AWS again."]
+    if state.hosts_file:
+        lines = ["Undone: names, certificate and trust are gone, the names lead to AWS again."]
+    else:
+        lines = ["Undone: certificate and trust are gone. Take the lines that were printed out of the hosts file."]
     return [*lines, "Restart the server."] if directory.running() else lines
 
 
@@ -149,8 +152,9 @@ def _give_back(directory: DataDirectory) -> None:
 
 def _report(directory: DataDirectory, state: ConnectState, wanted: list[str]) -> list[str]:
     ca = directory.connect / CA
+    when = "now" if state.hosts_file else "from the moment that the lines below are in the hosts file"
     lines = [
-        "WARNING: on this machine these names now hide the real AWS; `entrepot connect --undo` brings it back:",
+        f"WARNING: on this machine these names {when} hide the real AWS; `entrepot connect --undo` brings it back:",
         *(f"  {name}" for name in wanted),
         "",
     ]
@@ -169,7 +173,8 @@ def _report(directory: DataDirectory, state: ConnectState, wanted: list[str]) ->
         ]
     else:
         lines += [f"The next start of the server serves TLS on {state.address} port {state.port}."]
-    return [*lines, f"Repositories are then {state.registry_url}/NAME without the https://."]
+    host = state.registry_url.removeprefix("https://").format(account=state.accounts[0], region=state.regions[0])
+    return [*lines, f"Repositories are then shown, pushed to and pulled from as {host}/NAME."]
 
 
 def _trust_report(state: ConnectState, ca: Path) -> list[str]:

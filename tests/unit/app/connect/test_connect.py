@@ -49,7 +49,8 @@ def _content(directory: Path) -> dict[str, bytes]:
 
 def test_names_certificate_and_state(settings: Settings, wish: Wish) -> None:
     told = "\n".join(connect(settings, wish))
-    assert "hide the real AWS" in told
+    assert "these names now hide the real AWS" in told
+    assert "as 123456789012.dkr.ecr.us-east-1.amazonaws.com/NAME." in told
     assert "  123456789012.dkr.ecr.us-east-1.amazonaws.com" in told.splitlines()
     assert (
         b"127.0.0.1 123456789012.dkr.ecr.us-east-1.amazonaws.com" in (settings.data_dir.parent / "hosts").read_bytes()
@@ -102,7 +103,10 @@ def test_another_hosts_file_frees_the_first(settings: Settings, wish: Wish, tmp_
 def test_printing_touches_no_file(settings: Settings, wish: Wish) -> None:
     told = connect(settings, replace(wish, hosts_file=None))
     assert any(line.startswith("  127.0.0.1 123456789012.dkr.ecr") for line in told)
+    assert any("from the moment that the lines below are in the hosts file hide the real AWS" in line for line in told)
     assert (settings.data_dir.parent / "hosts").read_bytes() == HOSTS
+    (undone,) = undo(settings)
+    assert "Take the lines that were printed out of the hosts file." in undone
 
 
 def test_the_system_is_told_of_the_ca(settings: Settings, wish: Wish, store: Path, tmp_path: Path) -> None:
