@@ -1,11 +1,14 @@
 """Download URLs: layers for whoever holds the URL, until it expires or the layer is gone."""
 
 import pytest
+from sqlalchemy import update
 
 from entrepot.domain.digest import Digest
+from entrepot.domain.image import ImageStatus
 from entrepot.domain.repository import RepositoryName
+from entrepot.store.metadata.schema import manifest
 from tests.support.registry import RunningRegistry
-from tests.support.wire import digest_of
+from tests.support.wire import digest_of, image_manifest
 
 CONTENT = bytes(range(256)) * 8
 DIGEST = digest_of(CONTENT)
@@ -63,6 +66,28 @@ async def test_alterations(registry: RunningRegistry, path: str) -> None:
     for target in altered:
         answer = await registry.client.send("GET", target)
         assert (answer.status, answer.codes) == (403, ["DENIED"]), target
+        assert answer.json()["errors"][0]["message"] == "The URL is not valid"
+
+
+async def test_layers_of_archived_images_stay(registry: RunningRegistry, path: str) -> None:
+    async def archive(status: ImageStatus, **which: str) -> None:
+        rows = [manifest.c[name] == value for name, value in which.items()]
+        await registry.database.write(
+            lambda connection: connection.execute(update(manifest).where(*rows).values(status=status))
+        )
+
+    digest = (await registry.client.send("HEAD", "/v2/app/manifests/v1")).headers["Docker-Content-Digest"]
+    await archive(ImageStatus.ARCHIVED)
+    answer = await registry.client.send("GET", path)
+    assert (answer.status, answer.codes) == (404, ["BLOB_UNKNOWN"])
+    await registry.client.put_manifest(
+        "app", "v2", image_manifest((digest_of(b"{}"), 2), [(DIGEST, len(CONTENT))], annotations={"another": "image"})
+    )
+    assert (await registry.client.send("GET", path)).status == 200
+    await archive(ImageStatus.ARCHIVED)
+    assert (await registry.client.send("HEAD", path)).status == 404
+    await archive(ImageStatus.ACTIVE, digest=digest)
+    assert (await registry.client.send("GET", path)).status == 200
 
 
 async def test_methods(registry: RunningRegistry, path: str) -> None:

@@ -82,6 +82,15 @@ class BlobService:
         finally:
             reader.close()
 
+    async def is_pullable(self, view: BlobView) -> bool:
+        """Whether a blob that the repository holds may leave it: not when all its images are archived."""
+        blob, repository = view.blob, view.repository
+        if blob is None or repository is None:
+            return False
+        if not blob.is_referenced:
+            return True  # a push under way, or kept for whoever was told lately that it exists
+        return await self._database.lookup(lambda connection: rows.has_active_image(connection, repository.id, blob.id))
+
     async def promise(self, view: BlobView) -> None:
         """Keep a blob that the caller is told to exist for at least an hour; writes only when less is left."""
         blob, repository = view.blob, view.repository

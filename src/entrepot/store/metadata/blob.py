@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 
 from entrepot.domain.digest import Digest
+from entrepot.domain.image import ImageStatus
 from entrepot.store.metadata.base import inserts
 from entrepot.store.metadata.image import to_digest
-from entrepot.store.metadata.schema import blob, manifest_reference, repository_blob
+from entrepot.store.metadata.schema import blob, manifest, manifest_reference, repository_blob
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,16 @@ def is_referenced(connection: Connection, repository_id: int, blob_id: int) -> b
         manifest_reference.c.repository_id == repository_id, manifest_reference.c.blob_id == blob_id
     )
     return bool(connection.scalar(select(references)))
+
+
+def has_active_image(connection: Connection, repository_id: int, blob_id: int) -> bool:
+    """Whether an image of the repository that can be pulled references the blob."""
+    images = (
+        exists()
+        .where(manifest_reference.c.repository_id == repository_id, manifest_reference.c.blob_id == blob_id)
+        .where(manifest.c.id == manifest_reference.c.manifest_id, manifest.c.status == ImageStatus.ACTIVE)
+    )
+    return bool(connection.scalar(select(images)))
 
 
 def unlink_blob(connection: Connection, repository_id: int, blob_id: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp.web import StreamResponse
 
-from entrepot.domain.error import BlobNotFound, RegistryError, TokenExpired, Unauthenticated
+from entrepot.domain.error import AccessDenied, BlobNotFound, RegistryError, TokenExpired
 from entrepot.transport.body import BodyBroken
 from entrepot.transport.exchange import Exchange
 from entrepot.transport.oci import answer, error
@@ -40,7 +40,7 @@ class Downloads:
             return await self._answer(exchange)
         except (BodyBroken, ConnectionError):
             raise
-        except Unauthenticated as refused:
+        except (AccessDenied, TokenExpired) as refused:
             words = "The URL has expired" if isinstance(refused, TokenExpired) else "The URL is not valid"
             return answer.from_message(error.body(FORBIDDEN, [{"code": "DENIED", "message": words}]))
         except RegistryError as refused:
@@ -56,6 +56,6 @@ class Downloads:
             raise error.MethodNotAllowed(METHODS)
         registry, repository, digest = self._blobs.verify_download(exchange.path, exchange.query, self._context.now())
         view = await self._blobs.view(registry.account_id, registry, repository, digest)
-        if view.blob is None:
+        if view.blob is None or not await self._blobs.is_pullable(view):
             raise BlobNotFound(repository, digest)
         return await send_blob(exchange, self._blobs, view.blob)
