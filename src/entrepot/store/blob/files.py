@@ -33,14 +33,21 @@ def full_disk_noticed() -> Iterator[None]:
         raise
 
 
-def make_durable_directory(directory: Path, root: Path) -> None:
-    """Make a directory below `root` that survives a loss of power."""
-    if directory == root or directory.is_dir():
-        return
-    make_durable_directory(directory.parent, root)
-    with contextlib.suppress(FileExistsError), full_disk_noticed():
-        directory.mkdir(mode=0o700)
-    fsync_directory(directory.parent)
+class DurableDirectories:
+    """Directories below `root` that survive a loss of power, as far as this process has seen to it."""
+
+    def __init__(self, root: Path) -> None:
+        self._known = {root}
+
+    def make(self, directory: Path) -> None:
+        """Make a directory. One that is there is made durable too: whoever made it may have died before that."""
+        if directory in self._known:
+            return
+        self.make(directory.parent)
+        with contextlib.suppress(FileExistsError), full_disk_noticed():
+            directory.mkdir(mode=0o700)
+        fsync_directory(directory.parent)
+        self._known.add(directory)
 
 
 def fsync_directory(directory: Path) -> None:

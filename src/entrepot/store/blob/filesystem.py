@@ -26,11 +26,11 @@ from entrepot.domain.error import StorageFull
 from entrepot.domain.limit import MIB
 from entrepot.store.blob.base import Appended, Location, Segment, StagingGone
 from entrepot.store.blob.files import (
+    DurableDirectories,
     copy_bytes,
     free_bytes,
     fsync_directory,
     full_disk_noticed,
-    make_durable_directory,
     write_all,
 )
 
@@ -52,6 +52,7 @@ class FilesystemBlobStore:
         self._staging = root / "staging"
         for directory in (root, self._blobs, self._staging):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directories = DurableDirectories(root)
         self._reserve_bytes = reserve_bytes if reserve_bytes is not None else self._default_reserve()
 
     def check_room(self) -> None:
@@ -172,7 +173,7 @@ class FilesystemBlobStore:
 
     def _link(self, source: Path, storage_key: str) -> None:
         path = self.path(storage_key)
-        make_durable_directory(path.parent, self._blobs)
+        self._directories.make(path.parent)
         try:
             os.link(source, path)
         except FileExistsError:

@@ -145,3 +145,27 @@ def test_staging_that_cannot_be_removed_is_reported(
             store.discard(KEY.storage_key)
     store.discard(KEY.storage_key)
     assert not list((tmp_path / "staging").glob("*/*"))
+
+
+def test_directories_that_others_made_are_made_durable_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "root"
+    (root / "blobs" / "ab").mkdir(parents=True)  # by a process that died before its fsync
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def record(fd: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", record)
+    store = FilesystemBlobStore(root, 0)
+    for place, key in enumerate((KEY, Location("abffff0123456789abcdef0123456789"))):
+        writer = store.append(key, 0, None, "name")
+        writer.write(memoryview(b"data"))
+        segment = writer.finish().segment
+        assert segment is not None
+        synced.clear()
+        store.publish(key, [segment], None)
+        above = [str(root), str(root / "blobs")]
+        assert [path for path in above if path in synced] == ([] if place else above)
+        assert synced[-1] == str(root / "blobs/ab")
