@@ -15,6 +15,7 @@ from botocore.awsrequest import HeadersDict
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from entrepot.service.repository import RepositoryService
+from entrepot.transport.aws.gateway import SMALL_BODY_BYTES, SMALL_BUDGET_BYTES
 from entrepot.transport.message import BodyTooLarge, HttpRequest, HttpResponse
 from tests.support.aws import FORM, JSON, TARGET, AwsClient, AwsWorld, parse
 from tests.support.registry import HOME
@@ -48,6 +49,26 @@ def listing(client: AwsClient, **headers: str) -> HttpRequest:
 
 async def unread(limit_bytes: int) -> bytes:
     raise AssertionError("the body was read")
+
+
+async def test_bodies_that_do_not_come_take_nobodys_share(aws: AwsWorld) -> None:
+    never = asyncio.Event()
+
+    async def wait_for_ever(limit_bytes: int) -> bytes:
+        await never.wait()
+        return b""
+
+    silent = replace(changed(listing(aws.client), Content_Length=str(SMALL_BODY_BYTES)), read_body=wait_for_ever)
+    waiting = [
+        asyncio.create_task(aws.client.answer(silent)) for _ in range(SMALL_BUDGET_BYTES // SMALL_BODY_BYTES + 1)
+    ]
+    try:
+        response = await asyncio.wait_for(aws.client.answer(listing(aws.client)), 10)
+        assert error_of(response)[1] == "RepositoryNotFoundException"
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 # ── identity ─────────────────────────────────────────────────────────────────────────────────

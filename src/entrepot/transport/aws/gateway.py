@@ -116,18 +116,15 @@ class AwsGateway:
         limit_bytes = BODY_BYTES_MAX if row is None else row.body_bytes_max
         size_bytes = min(_stated_size(request, limit_bytes), limit_bytes)
         is_large = size_bytes > SMALL_BODY_BYTES
-        share = self._large.hold(size_bytes * _COPIES) if is_large else self._small.hold(size_bytes)
+        # A small body counts once it is here: who knows a key's id and sends nothing must take nobody's share.
+        small = None if is_large else await request.read_body(limit_bytes)
+        share = self._large.hold(size_bytes * _COPIES) if small is None else self._small.hold(len(small))
         async with share, self._large.hold(0) as hold:
-            opened = await self._read(request, addressee, signer, limit_bytes, is_large)
+            body = await request.read_body(limit_bytes) if small is None else small
+            run = self._in_thread if is_large else _inline
+            opened = await run(lambda: self._open(request, addressee, signer, body))
             call = await self._authorise(request, opened, signer.claim.region, hold)
             return await self._call(request, addressee, opened.row, call)
-
-    async def _read(
-        self, request: HttpRequest, addressee: Addressee, signer: Identification, limit_bytes: int, is_large: bool
-    ) -> _Opened:
-        body = await request.read_body(limit_bytes)
-        run = self._in_thread if is_large else _inline
-        return await run(lambda: self._open(request, addressee, signer, body))
 
     def _open(self, request: HttpRequest, addressee: Addressee, signer: Identification, body: bytes) -> _Opened:
         """Verify the signature, then parse and validate."""
