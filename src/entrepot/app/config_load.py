@@ -93,6 +93,13 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     return [f"{name} is not a setting and does nothing{_nearest(name, known)}" for name in strange]
 
 
+def shown_secrets(flags: Mapping[str, Any]) -> list[str]:
+    """One warning for each flag with a password in it: the list of processes shows it to everybody on the machine."""
+    row = _row("database_url")
+    has_password = re.match(r"[^:/]+://[^/@]*:[^/]*@|.*[?&]password=", str(flags.get(row.name) or ""))
+    return [f"{row.flag} shows its password in the list of processes; set {row.env} instead"] if has_password else []
+
+
 def _row(name: str) -> SettingRow:
     field = Settings.model_fields[name]
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}

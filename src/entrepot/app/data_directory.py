@@ -79,7 +79,7 @@ class DataDirectory:
         Raises:
             DataDirectoryError: another server has it.
         """
-        with open(self.path / "server.lock", "a+b") as lock:  # noqa: PTH123 - a mode that Path.open has as well
+        with open(self.path / "server.lock", "a+b", opener=_open_private) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -117,7 +117,7 @@ class DataDirectory:
         if settings.master_key is not None:
             return parse_master_key(settings.master_key.get_secret_value())
         try:
-            return parse_master_key(self._master_key_file.read_text("ascii"))
+            return parse_master_key(self._master_key_file.read_text("ascii", "replace"))
         except FileNotFoundError:
             return b""
         except OSError as error:
@@ -126,10 +126,24 @@ class DataDirectory:
             raise DataDirectoryError(f"{self._master_key_file} is damaged: the key {error}") from error
 
     def make_master_key(self) -> bytes:
-        """Write a fresh master key, durable on return. Never replaces one."""
+        """Write a fresh master key, durable on return. Never replaces one.
+
+        Raises:
+            DataDirectoryError: something stands in its place, perhaps a link to a key that is not there now.
+        """
         key = secrets.token_bytes(MASTER_KEY_BYTES)
-        write_private(self._master_key_file, b64encode(key) + b"\n", replaces=False)
+        try:
+            write_private(self._master_key_file, b64encode(key) + b"\n", replaces=False)
+        except FileExistsError as error:
+            raise DataDirectoryError(f"{self._master_key_file} leads to no key, and is not replaced") from error
         return key
+
+    def is_master_key_exposed(self) -> bool:
+        """Whether others than its owner may read the key's file."""
+        try:
+            return bool(self._master_key_file.stat().st_mode & 0o077)
+        except OSError:
+            return False
 
     @property
     def _master_key_file(self) -> Path:
@@ -161,6 +175,10 @@ def write_private(path: Path, data: bytes, *, mode: int = 0o600, replaces: bool 
     finally:
         fresh.unlink(missing_ok=True)
     _sync_directory(path.parent)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync_directory(path: Path) -> None:

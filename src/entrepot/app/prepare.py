@@ -65,6 +65,8 @@ async def _open(deployment: Deployment) -> AccessKey:
     database = engine.open_database(settings, deployment.directory)
     try:
         keys = await engine.open_keys(database, context, settings, deployment.directory, may_make_key=True)
+        if settings.master_key is None and deployment.directory.is_master_key_exposed():
+            log.warning("master_key.exposed", directory=str(deployment.directory.path), advice="chmod 600 master.key")
         identity = IdentityService(database, context, keys)
         account = await identity.ensure_account(settings.account_id, "main")
         if settings.root_access_key_id is None or settings.root_secret_access_key is None:

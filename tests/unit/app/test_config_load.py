@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entrepot.app.config import Settings, parse_master_key
-from entrepot.app.config_load import SettingsError, load, rows, unknown_variables
+from entrepot.app.config_load import SettingsError, load, rows, shown_secrets, unknown_variables
 from entrepot.app.listener import Listener
 
 ROOT_KEY = {"ROOT_ACCESS_KEY_ID": "AKIAEXAMPLE123456789", "ROOT_SECRET_ACCESS_KEY": "secret/of/root"}
@@ -126,6 +126,24 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 def test_unknown_variables_are_warned_of() -> None:
     (line,) = unknown_variables({"ENTREPOT_REGOIN": "1", "ENTREPOT_REGION": "2", "REGION": "3"})
     assert line == "ENTREPOT_REGOIN is not a setting and does nothing; did you mean ENTREPOT_REGION?"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_warned"),
+    [
+        ("postgresql://u:hunter2@h/d", True),
+        ("postgresql://:hunter2@h/d", True),
+        ("postgresql://u:p@ss@h/d", True),
+        ("postgresql://h/d?user=u&password=hunter2", True),
+        ("postgresql://u@h:5432/d", False),
+        ("postgresql://h:5432/d", False),
+        (None, False),
+    ],
+)
+def test_passwords_in_flags_are_warned_of(url: str | None, is_warned: bool) -> None:
+    lines = shown_secrets({"database_url": url})
+    expected = "--database-url shows its password in the list of processes; set ENTREPOT_DATABASE_URL instead"
+    assert lines == ([expected] if is_warned else [])
 
 
 def test_plain_http_for_others_when_told_so() -> None:

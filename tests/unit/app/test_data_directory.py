@@ -84,7 +84,7 @@ def test_the_master_key_is_made_once(directory: DataDirectory, settings: Setting
     assert len(key) == 32
     assert directory.find_master_key(settings) == key
     assert _mode(directory.path / "master.key") == 0o600
-    with pytest.raises(FileExistsError):
+    with pytest.raises(DataDirectoryError):
         directory.make_master_key()
     assert directory.find_master_key(settings) == key
 
@@ -111,3 +111,36 @@ def test_private_files_are_whole_or_old(tmp_path: Path) -> None:
         os.umask(before)
     assert (path.read_bytes(), _mode(path)) == (b"2", 0o644)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_lock_is_for_its_owner_only(directory: DataDirectory) -> None:
+    before = os.umask(0)
+    try:
+        with directory.locked():
+            assert _mode(directory.path / "server.lock") == 0o600
+    finally:
+        os.umask(before)
+
+
+def test_a_link_to_a_key_that_is_not_there_is_left_alone(directory: DataDirectory, tmp_path: Path) -> None:
+    link = directory.path / "master.key"
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataDirectoryError, match=r"master\.key leads to no key"):
+        directory.make_master_key()
+    assert link.is_symlink()
+    assert sorted(path.name for path in directory.path.iterdir()) == ["master.key", "store"]
+
+
+def test_no_part_of_a_damaged_key_is_shown(directory: DataDirectory, settings: Settings) -> None:
+    (directory.path / "master.key").write_bytes(b"\x9b" * 32)
+    with pytest.raises(DataDirectoryError) as raised:
+        directory.find_master_key(settings)
+    assert "9b" not in str(raised.value)
+
+
+def test_a_key_that_others_may_read_is_noticed(directory: DataDirectory) -> None:
+    assert not directory.is_master_key_exposed()
+    directory.make_master_key()
+    assert not directory.is_master_key_exposed()
+    (directory.path / "master.key").chmod(0o640)
+    assert directory.is_master_key_exposed()

@@ -46,7 +46,7 @@ def with_settings(names: Sequence[str] | None = None) -> Callable[[Callable[...,
 
 def read_settings(flags: dict[str, Any]) -> Settings:
     """Settings, or the end with one line per problem."""
-    for line in config_load.unknown_variables(os.environ):
+    for line in (*config_load.unknown_variables(os.environ), *config_load.shown_secrets(flags)):
         warn(line)
     try:
         return config_load.load(flags)
