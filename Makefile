@@ -37,6 +37,7 @@ test: setup ## every test; some need root and the programs of .ci/packages
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
 bench: setup ## measure beside Debian's docker-registry
+	$(BIN)/python -m tests.bench.start
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
 docs: setup ## write the generated pages

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.measure import MEASURES
+from tests.bench.start import figures
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +24,11 @@ def test_quick_run_tells_every_figure() -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
     rows = [line.split("|") for line in result.stdout.splitlines() if line.startswith("|")]
-    figures = [[float(cell.replace(",", "")) for cell in row[3:6]] for row in rows[2:]]
-    assert len(figures) == len(MEASURES)
-    assert all(figure > 0 for row in figures for figure in row)
+    shown = [[float(cell.replace(",", "")) for cell in row[3:6]] for row in rows[2:]]
+    assert len(shown) == len(MEASURES)
+    assert all(figure > 0 for row in shown for figure in row)
+
+
+def test_starts_are_measured() -> None:
+    seconds = figures(1)
+    assert {name: len(starts) for name, starts in seconds.items()} == {"first": 1, "later": 1}

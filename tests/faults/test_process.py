@@ -9,7 +9,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -22,9 +21,6 @@ from tests.support.registry_client import RegistryClient, digest_of, with_digest
 from tests.support.server import PROGRAM, ROOT_ENVIRONMENT, SECRET_ACCESS_KEY, Server, free_port
 
 ENDS_WITHIN_SECONDS = 20
-STARTS_WITHIN_SECONDS = 1.0
-STARTS = 10
-"""A machine that others use as well may need several; one is enough to show what the program needs."""
 
 
 @pytest.fixture
@@ -65,27 +61,6 @@ def test_the_output_tells_how_to_go_on_and_no_secret(server: Server) -> None:
     assert SECRET_ACCESS_KEY not in text
     assert f"endpoint_url = {server.url}" in (server.home / ".aws" / "config").read_text()
     assert SECRET_ACCESS_KEY in (server.home / ".aws" / "credentials").read_text()
-
-
-def _seconds_to_start(server: Server) -> float:
-    """From the start of the process to 200 of `/healthz`."""
-    began = time.monotonic()
-    server.start()
-    seconds = time.monotonic() - began
-    server.stop()
-    return seconds
-
-
-@pytest.mark.parametrize("is_first_start", [True, False], ids=["first", "later"])
-def test_it_answers_within_a_second(tmp_path: Path, is_first_start: bool) -> None:
-    later = Server(tmp_path / "data", tmp_path / "home")
-    later.start()
-    later.stop()
-    for number in range(STARTS):
-        server = Server(tmp_path / f"first-{number}", tmp_path / "home") if is_first_start else later
-        if _seconds_to_start(server) < STARTS_WITHIN_SECONDS:
-            return
-    pytest.fail(f"none of {STARTS} starts took less than {STARTS_WITHIN_SECONDS} s")
 
 
 def test_a_second_server_on_the_data_directory_is_refused(server: Server) -> None:
