@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from tests.support.certificate import Certificates, make_certificates
 from tests.support.image_layout import ImageLayout
 from tests.support.namespace import SERVER_ADDRESS, Namespace, aws_names, names_lead_here
 from tests.support.poll import wait_until
+from tests.support.run_directory import leftovers, make_run_directory
 from tests.support.server import ACCOUNT, AWS_ENVIRONMENT, PROGRAM, REGION, ROOT_ENVIRONMENT
 
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
@@ -104,9 +102,9 @@ def aws_program() -> Path:
 @contextlib.contextmanager
 def open_world() -> Iterator[World]:
     """Make the namespaces, start the server and the daemons, and end everything afterwards."""
-    remove_leftovers()
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    (directory / "owner.pid").write_text(str(os.getpid()))
+    for leftover in leftovers(PREFIX):
+        shutil.rmtree(leftover)  # its processes died with its run
+    directory = make_run_directory(PREFIX)
     names = aws_names(ACCOUNTS, REGIONS)
     certificates = make_certificates(directory, [*names, SERVER_ADDRESS])
     containers = directory / "containers"
@@ -156,11 +154,3 @@ def _start_daemons(world: World) -> None:
         raise RuntimeError(f"the daemons did not start: {log.read_text()[-2000:]}")
     lines = (directory / "env").read_text().splitlines()
     world.environment |= dict(line.split("=", 1) for line in lines) | AWS_ENVIRONMENT
-
-
-def remove_leftovers() -> None:
-    """Remove directories whose test run was killed; its processes died with it."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        owner = directory / "owner.pid"
-        if not owner.exists() or not psutil.pid_exists(int(owner.read_text())):
-            shutil.rmtree(directory, ignore_errors=True)
