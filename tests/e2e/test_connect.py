@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.image_layout import ImageLayout
 from tests.support.namespace import Namespace
 from tests.support.poll import wait_until
 from tests.support.programs import NAMESPACES, require
 from tests.support.server import ACCOUNT, AWS_ENVIRONMENT, PROGRAM, REGION, ROOT_ENVIRONMENT
+from tests.support.world import CONTAINERS_STATE
 
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 CHANGED = (Path("/etc/hosts"), Path("/etc/ssl/certs"), Path("/usr/local/share/ca-certificates"))
@@ -51,13 +53,15 @@ def _content(path: Path) -> bytes:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    require(*NAMESPACES, "update-ca-certificates")
+    require(*NAMESPACES, "update-ca-certificates", "skopeo", "docker-credential-ecr-login")
     for path in CHANGED:
         if path.is_dir():
             shutil.copytree(path, tmp_path / path.name, symlinks=True)
         else:
             (tmp_path / path.name).write_text("127.0.0.1 localhost\n")
-    namespace = Namespace.open({tmp_path / path.name: path for path in CHANGED})
+    (tmp_path / "containers").mkdir()
+    copies = {tmp_path / path.name: path for path in CHANGED}
+    namespace = Namespace.open(copies | {tmp_path / "containers": CONTAINERS_STATE})
     try:
         machine = Machine(tmp_path, namespace)
         machine.run("update-ca-certificates")  # whatever it would change anyway
@@ -66,7 +70,19 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         namespace.close()
 
 
-def test_the_names_lead_here_and_back(machine: Machine) -> None:
+def _push_with_the_credential_helper(machine: Machine, images: ImageLayout) -> None:
+    """skopeo and AWS's own helper, which trust and reach only what the system does."""
+    config = machine.directory / "auth.json"
+    config.write_text(json.dumps({"credHelpers": {HOST: "ecr-login"}}))
+    machine.environment |= {"REGISTRY_AUTH_FILE": str(config), "AWS_ECR_DISABLE_CACHE": "1"}
+    pulled = machine.directory / "pulled"
+    copy = ("skopeo", "copy", "--quiet", "--all", "--preserve-digests")
+    machine.run(*copy, f"oci:{images.root}:multi", f"docker://{HOST}/connected:1")
+    machine.run(*copy, f"docker://{HOST}/connected:1", f"oci:{pulled}:multi")
+    assert ImageLayout(pulled).tags()["multi"]["digest"] == images.tags()["multi"]["digest"]
+
+
+def test_the_names_lead_here_and_back(machine: Machine, images: ImageLayout) -> None:
     before = machine.state()
     told = machine.entrepot("connect")
     assert "these names now hide the real AWS" in told
@@ -83,6 +99,7 @@ def test_the_names_lead_here_and_back(machine: Machine) -> None:
     assert created["repository"]["repositoryUri"] == f"{HOST}/connected"
     challenge = machine.run("curl", "--silent", "--include", f"https://{HOST}/v2/")
     assert "HTTP/1.1 401" in challenge
+    _push_with_the_credential_helper(machine, images)
     machine.namespace.terminate(server)
     assert machine.state() != before
     machine.entrepot("connect", "--undo")
