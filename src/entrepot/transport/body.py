@@ -139,5 +139,5 @@ class RequestBody:
 def abort(request: BaseRequest) -> None:
     """Close a connection at once, so that an answer under way cannot look complete."""
     transport = request.transport
-    if isinstance(transport, asyncio.WriteTransport):
+    if transport is not None:
         transport.abort()
