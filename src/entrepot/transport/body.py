@@ -70,6 +70,7 @@ class RequestBody:
                 if not data:
                     return
                 yield data
+                del data  # not kept until the next bytes come, which may take long
         finally:
             self._watchdog.forget(self)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,9 @@ IDLE_SECONDS = 75.0
 
 LINGER_SECONDS = 2.0
 """How long an unread body is drained before its connection closes."""
+
+CAUSES_MAX = 8
+"""Errors behind an error that are looked at when its connection ends."""
 
 READ_BUFFER_BYTES = 256 * 1024
 """Half of what one request body may hold in memory before its socket is no longer read."""
@@ -86,7 +90,8 @@ class Middleware:
     async def _serve(self, exchange: Exchange) -> StreamResponse:
         try:
             response = await self._plane(exchange)
-        except (BodyBroken, ConnectionError):
+        except (BodyBroken, ConnectionError) as error:
+            _let_go(error)
             abort(exchange.request)
             response = Response(status=400)
         except Exception:
@@ -97,6 +102,16 @@ class Middleware:
             if exchange.body.must_close():
                 response.force_close()
         return response
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames of an error that its request holds: else the bytes in them stay until a full collection."""
+    inner: BaseException | None = error
+    for _ in range(CAUSES_MAX):
+        if inner is None:
+            return
+        traceback.clear_frames(inner.__traceback__)
+        inner = inner.__cause__ or inner.__context__
 
 
 def _access(exchange: Exchange, response: StreamResponse, seconds: float) -> Access:

@@ -89,6 +89,7 @@ class Intake:
                 failed = error
                 break
             await self._add(memoryview(chunk))
+            del chunk  # not kept until the next one comes, which may take long
         if failed is not None:
             raise BodyFailed(failed)
         if self._length is not None and self._size_bytes < self._length:
@@ -152,8 +153,10 @@ class Intake:
         return self._process(rest).finish()
 
     def _close(self) -> None:
+        """What a request held goes now: its error holds the request, in a cycle that is collected much later."""
         if self._writer is not None:
             self._writer.close()
+        self._writer, self._buffers = None, (bytearray(), bytearray())
 
     def _check_size(self) -> None:
         if self._length is not None and self._size_bytes > self._length:
