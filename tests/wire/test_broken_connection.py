@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -28,20 +28,13 @@ def traced() -> Iterator[None]:
     gc.enable()
 
 
-async def settled(limit_bytes: int) -> int:
-    """Traced bytes, once they are below the limit or ten seconds have passed."""
+async def held(is_due: Callable[[int], bool]) -> int:
+    """Traced bytes, once they are as they should be or ten seconds have passed."""
     for _ in range(200):
-        if (held := tracemalloc.get_traced_memory()[0]) < limit_bytes:
+        if is_due(now := tracemalloc.get_traced_memory()[0]):
             break
         await asyncio.sleep(0.05)
-    return held
-
-
-async def at_least(size_bytes: int) -> None:
-    """Wait until so much is held, so that there is something to let go of."""
-    async with asyncio.timeout(20):
-        while tracemalloc.get_traced_memory()[0] < size_bytes:
-            await asyncio.sleep(0.02)
+    return now
 
 
 @pytest.mark.usefixtures("traced")
@@ -52,12 +45,11 @@ async def test_uploads(sqlite_registry: RunningRegistry, framing: str) -> None:
     before = tracemalloc.get_traced_memory()[0]
     body = b"%x\r\n%b\r\n" % (len(PIECE), PIECE) if "chunked" in framing else PIECE
     writers = [await send(sqlite_registry, f"PATCH {path}", framing, body=body) for path in paths]
-    await at_least(before + CLIENTS * MIB)
+    assert await held(lambda now: now >= before + CLIENTS * MIB) >= before + CLIENTS * MIB
     for writer in writers:
         writer.close()
     del writers, writer
-    left = await settled(before + LEFT_BYTES_MAX) - before
-    assert left < LEFT_BYTES_MAX
+    assert await held(lambda now: now < before + LEFT_BYTES_MAX) < before + LEFT_BYTES_MAX
 
 
 @pytest.mark.usefixtures("traced")
@@ -67,12 +59,11 @@ async def test_downloads(sqlite_registry: RunningRegistry) -> None:
     await sqlite_registry.client.send("GET", f"/v2/app/blobs/{digest}", {"Range": "bytes=0-9"})
     before = tracemalloc.get_traced_memory()[0]
     writers = [await send(sqlite_registry, f"GET /v2/app/blobs/{digest}") for _ in range(CLIENTS)]
-    await at_least(before + CLIENTS * MIB)
+    assert await held(lambda now: now >= before + CLIENTS * MIB) >= before + CLIENTS * MIB
     for writer in writers:
         writer.transport.abort()
     del writers, writer
-    left = await settled(before + LEFT_BYTES_MAX) - before
-    assert left < LEFT_BYTES_MAX
+    assert await held(lambda now: now < before + LEFT_BYTES_MAX) < before + LEFT_BYTES_MAX
 
 
 async def start(registry: RunningRegistry) -> str:
