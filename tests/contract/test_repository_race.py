@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
 from entrepot.domain.error import RepositoryAlreadyExists, RepositoryNotEmpty, RepositoryNotFound
 from entrepot.domain.repository import RepositoryName, RepositorySettings
@@ -21,6 +21,7 @@ from entrepot.store.metadata.base import Database, Query
 from entrepot.store.metadata.repository import hold_repository
 from entrepot.store.metadata.repository_key import get_repository_key
 from entrepot.store.metadata.repository_removal import delete_repository
+from tests.support.repository_rows import insert_manifest
 from tests.support.service import REGISTRY
 
 NAME = RepositoryName("app")
@@ -63,17 +64,7 @@ async def second_service(
 def push(connection: Connection) -> None:
     """What the push of an image does to the repository's row and to what hangs on it."""
     key = get_repository_key(connection, REGISTRY, NAME, is_locked=True)
-    values = {
-        "repository_id": key.id,
-        "digest": "sha256:image",
-        "media_type": "a/b",
-        "size_bytes": 2,
-        "image_size_bytes": 5,
-        "status": "ACTIVE",
-        "pushed_at": 1,
-        "raw": b"{}",
-    }
-    connection.execute(insert(schema.manifest), values)
+    insert_manifest(connection, key.id, "image")
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -27,7 +27,7 @@ def fill_repository(connection: Connection, repository_id: int, lease_end: int =
     )
     link = {"repository_id": repository_id, "blob_id": blob_id, "linked_at": 1, "keep_until": 2}
     connection.execute(insert(schema.repository_blob), link)
-    image, index, _ = (_manifest(connection, repository_id, name) for name in ("image", "index", "referrer"))
+    image, index, _ = (insert_manifest(connection, repository_id, name) for name in ("image", "index", "referrer"))
     tag = {"repository_id": repository_id, "name": "V1", "name_lower": "v1", "manifest_id": image, "tagged_at": 1}
     connection.execute(insert(schema.tag), tag)
     reference = {"repository_id": repository_id, "position": 0, "media_type": "a/b"}
@@ -43,7 +43,8 @@ def fill_repository(connection: Connection, repository_id: int, lease_end: int =
     _upload(connection, repository_id, "leased", lease_end)
 
 
-def _manifest(connection: Connection, repository_id: int, name: str) -> int:
+def insert_manifest(connection: Connection, repository_id: int, name: str) -> int:
+    """An image without references, whose digest is `sha256:` and `name`; its row id."""
     statement = insert(schema.manifest).returning(schema.manifest.c.id)
     values = {
         "repository_id": repository_id,

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from entrepot.app.config import MASTER_KEY_BYTES, Settings, parse_master_key
+from entrepot.store.durability import fsync_path
 
 
 class DataDirectoryError(Exception):
@@ -174,16 +175,8 @@ def write_private(path: Path, data: bytes, *, mode: int = 0o600, replaces: bool 
             os.link(fresh, path)  # fails where a rename would replace
     finally:
         fresh.unlink(missing_ok=True)
-    _sync_directory(path.parent)
+    fsync_path(path.parent)
 
 
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from entrepot.domain.error import StorageFull
 from entrepot.domain.limit import MIB
+from entrepot.store.durability import fsync_path
 
 COPY_BYTES = 8 * MIB
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -46,17 +47,8 @@ class DurableDirectories:
         self.make(directory.parent)
         with contextlib.suppress(FileExistsError), full_disk_noticed():
             directory.mkdir(mode=0o700)
-        fsync_directory(directory.parent)
+        fsync_path(directory.parent)
         self._known.add(directory)
-
-
-def fsync_directory(directory: Path) -> None:
-    """Make the entries of a directory survive a loss of power."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def write_all(fd: int, data: memoryview) -> None:

@@ -29,10 +29,10 @@ from entrepot.store.blob.files import (
     DurableDirectories,
     copy_bytes,
     free_bytes,
-    fsync_directory,
     full_disk_noticed,
     write_all,
 )
+from entrepot.store.durability import fsync_path
 
 RESERVE_SHARE = 0.01
 RESERVE_BYTES_MIN = 256 * MIB
@@ -159,7 +159,7 @@ class FilesystemBlobStore:
         path = self.path(storage_key)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-            fsync_directory(path.parent)
+            fsync_path(path.parent)
         self.discard(storage_key)
 
     def path(self, storage_key: str) -> Path:
@@ -180,7 +180,7 @@ class FilesystemBlobStore:
             if not source.samefile(path):  # left by a publication that was cut off when only the tail was there
                 path.unlink()
                 os.link(source, path)
-        fsync_directory(path.parent)
+        fsync_path(path.parent)
 
     def _default_reserve(self) -> int:
         disk = os.statvfs(self._root)

@@ -6,7 +6,6 @@ transaction on either engine. A SQLite file is copied before it is migrated.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.schema import CreateTable
 
+from entrepot.store.durability import fsync_path
 from entrepot.store.metadata.postgres import driver_url
 from entrepot.store.metadata.revision import VERSIONS, find_revision, is_current, newest_revision, revision_table
 from entrepot.store.metadata.sqlite_file import lock_for_writing, sqlite_engine
@@ -101,17 +101,9 @@ def _copy(connection: Connection, target: Path) -> None:
     partial.unlink(missing_ok=True)
     connection.exec_driver_sql("VACUUM INTO ?", (str(partial),))
     partial.chmod(0o600)
-    _sync(partial)
+    fsync_path(partial)
     partial.replace(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    fsync_path(target.parent)
 
 
 def _create_revision_table(engine: Engine) -> None:
