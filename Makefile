@@ -12,7 +12,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve check format test bench docs lock clean
+.PHONY: help setup serve check format test faults bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ format: setup ## let ruff lay out the code and mend what it can
 
 test: setup ## every test; some need root and the programs of .ci/packages
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+faults: setup ## kill the whole server 1,000 times on each engine, under load
+	ENTREPOT_TEST_KILLS=1000 $(BIN)/pytest -n 2 tests/faults/test_kills.py --dist load $(ARGS)
 
 bench: setup ## measure beside Debian's docker-registry
 	$(BIN)/python -m tests.bench.start
