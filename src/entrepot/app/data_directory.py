@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from entrepot.app.config import MASTER_KEY_BYTES, Settings, parse_master_key
-from entrepot.store.durability import fsync_path
+from entrepot.store.durability import fsync_path, make_directory
 
 
 class DataDirectoryError(Exception):
@@ -60,14 +60,14 @@ class DataDirectory:
         return self.path / "connect"
 
     def create(self) -> None:
-        """Make what is missing, readable by nobody else.
+        """Make what is missing, readable by nobody else, durable on return.
 
         Raises:
             DataDirectoryError: it cannot be made or written.
         """
         for name, path in (("data directory", self.path), ("directory of the blobs", self.blobs)):
             try:
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_directory(path)
             except OSError as error:
                 raise DataDirectoryError(f"cannot make the {name} {path}: {error.strerror}") from error
             if not os.access(path, os.W_OK | os.X_OK):

@@ -2,7 +2,8 @@
 
     /layers/123456789012/us-east-1/sha256:…?repository=team%2Fapp&expires=1790000000&key=…&signature=…
 
-The signature is HMAC-SHA256 over every field, so GET and HEAD of exactly this layer, nothing else.
+The signature is HMAC-SHA256 over the method, every field and the endpoint it was given through: GET, and HEAD as the
+GET without its body, of exactly this layer, nothing else.
 Spec: ECR API, GetDownloadUrlForLayer; design, "Download URL".
 """
 
@@ -91,7 +92,8 @@ def _parse(path: str, query: str) -> tuple[Download, str, str]:
 
 def _signature(download: Download, key: SigningKey) -> str:
     fields = (
-        "entrepot-download-1",
+        "entrepot-download-2",
+        "GET",  # covers HEAD
         download.registry.account_id,
         download.registry.region,
         download.repository,

@@ -13,3 +13,15 @@ def fsync_path(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory and the missing ones above it, readable by nobody else; durable on return.
+
+    Raises:
+        OSError: it cannot be made, or is no directory.
+    """
+    missing = [each for each in path.parents if not each.exists()]
+    for each in (*reversed(missing), path):  # one that is there too: whoever made it may have died before its fsync
+        each.mkdir(mode=0o700, exist_ok=True)
+        fsync_path(each.parent)
