@@ -186,13 +186,25 @@ def _together(run: Any) -> list[Migration]:
 
 
 def _sqlite_tables(engine: Engine) -> dict[str, list[str]]:
-    """Each table and index with the lines of its definition; the order of constraints does not matter."""
+    """Each table and index with the parts of its definition; the order of constraints does not matter."""
     with engine.connect() as connection:
         rows = connection.execute(
             text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'alembic%'")
         ).all()
     engine.dispose()
-    return {name: sorted(line.strip().rstrip(",") for line in sql.splitlines()) for name, sql in rows}
+    return {name: _parts(sql) for name, sql in rows}
+
+
+def _parts(sql: str) -> list[str]:
+    """What stands between the outer brackets, divided at its commas; inner brackets stay whole."""
+    depth, parts = 0, [""]
+    for character in sql.partition("(")[2].rpartition(")")[0]:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return sorted(part.strip() for part in parts)
 
 
 def _postgres_tables(engine: Engine) -> list[Any]:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ from entrepot.domain.error import (
     RepositoryNotFound,
     SizeInvalid,
     StorageFull,
+    TooManyUploads,
     UploadNotFound,
 )
 from entrepot.domain.limit import UPLOAD_LEASE_SECONDS, UPLOAD_LIFETIME_SECONDS
+from entrepot.domain.principal import root_of
 from entrepot.domain.repository import RepositoryName
 from entrepot.domain.upload import UploadKind
 from entrepot.service.repository import RepositoryService
@@ -106,11 +109,11 @@ async def test_other_hash_is_asked_for_only_at_the_end(worker: Worker, completes
 
 
 async def test_upload_of_sha512_from_the_start(worker: Worker) -> None:
-    upload = await worker.uploads.start(REGISTRY, APP, ACCOUNT, UploadKind.OCI, "sha512")
+    upload = await worker.uploads.start(REGISTRY, APP, root_of(ACCOUNT), UploadKind.OCI, "sha512")
     await worker.append(upload.id, b"data")
     await worker.uploads.complete(REGISTRY, APP, ACCOUNT, upload.id, digest_of(b"data", "sha512"))
     with pytest.raises(DigestInvalid):
-        await worker.uploads.start(REGISTRY, APP, ACCOUNT, UploadKind.OCI, "md5")
+        await worker.uploads.start(REGISTRY, APP, root_of(ACCOUNT), UploadKind.OCI, "md5")
 
 
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────
@@ -193,6 +196,23 @@ async def test_body_that_breaks_off_is_kept_as_far_as_it_came(worker: Worker) ->
     assert await worker.pull(data) == data
 
 
+async def test_one_principal_has_so_many_uploads_open_and_no_more(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrepot.service.upload.UPLOADS_PER_PRINCIPAL_MAX", 3)
+    opened = [await worker.start(name=name) for name in (APP, APP, WEB)]
+    for name in (APP, WEB):
+        with pytest.raises(TooManyUploads):
+            await worker.start(name=name)
+    await worker.uploads.start(REGISTRY, APP, replace(root_of(ACCOUNT), unique_id="AIDA"), UploadKind.OCI)
+    await worker.uploads.complete(REGISTRY, APP, ACCOUNT, opened[0], digest_of(b""))
+    await worker.start()
+    await worker.uploads.cancel(REGISTRY, APP, ACCOUNT, opened[1])
+    await worker.start()
+    with pytest.raises(TooManyUploads):
+        await worker.start()
+
+
 async def test_upload_works_only_in_its_repository_and_for_its_account(worker: Worker) -> None:
     upload_id = await worker.start()
     for name, account_id, named in (
@@ -211,7 +231,7 @@ async def test_upload_works_only_in_its_repository_and_for_its_account(worker: W
     with pytest.raises(RepositoryNotFound):
         await worker.uploads.find(REGISTRY, missing, ACCOUNT, upload_id)
     with pytest.raises(RepositoryNotFound):
-        await worker.uploads.start(REGISTRY, missing, ACCOUNT, UploadKind.OCI)
+        await worker.uploads.start(REGISTRY, missing, root_of(ACCOUNT), UploadKind.OCI)
 
 
 async def test_full_disk_refuses_and_the_upload_goes_on_later(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

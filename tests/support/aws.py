@@ -19,6 +19,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 from entrepot.auth.authorize import Authorizer
+from entrepot.auth.failed_login import FailedLogins
 from entrepot.domain.registry_url import RegistryUrl
 from entrepot.transport.aws.gateway import AwsGateway
 from entrepot.transport.aws.model import VERSIONS
@@ -168,7 +169,12 @@ class AwsWorld:
 async def aws_world(address: DatabaseAddress, directory: Path) -> AsyncIterator[AwsWorld]:
     """Run a registry and clients of two accounts."""
     async with running_registry(address, directory) as running:
-        gateway = AwsGateway(running.services, Authorizer(), RegistryUrl("http://127.0.0.1:5000"))
+        gateway = AwsGateway(
+            running.services,
+            Authorizer(),
+            FailedLogins(0, running.services.context.now),
+            RegistryUrl("http://127.0.0.1:5000"),
+        )
         key, other = (running.root_keys[account] for account in (running.home.account_id, OTHER_ACCOUNT))
         now = running.clock.now
         client = AwsClient(gateway, (key.id, key.secret), now)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from entrepot.domain.digest import Digest
+from entrepot.domain.principal import root_of
 from entrepot.domain.repository import RepositoryName, RepositorySettings
 from entrepot.domain.upload import UploadKind
 from entrepot.service.blob import BlobService
@@ -36,7 +37,7 @@ class Worker:
         self.uploads = UploadService(database, context, storage)
 
     async def start(self, kind: UploadKind = UploadKind.OCI, name: RepositoryName = APP) -> str:
-        return (await self.uploads.start(REGISTRY, name, ACCOUNT, kind)).id
+        return (await self.uploads.start(REGISTRY, name, root_of(ACCOUNT), kind)).id
 
     async def append(self, upload_id: str, *chunks: bytes, name: RepositoryName = APP) -> int:
         upload = await self.uploads.find(REGISTRY, name, ACCOUNT, upload_id)

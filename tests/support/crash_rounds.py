@@ -25,6 +25,7 @@ from entrepot.domain.digest import Digest
 from entrepot.domain.error import ImageNotFound, LayersNotFound
 from entrepot.domain.image import ImageFilter
 from entrepot.domain.page import PageRequest
+from entrepot.domain.principal import root_of
 from entrepot.domain.reference import Reference, Tag
 from entrepot.domain.repository import RepositorySettings
 from entrepot.domain.upload import UploadKind
@@ -156,7 +157,7 @@ class Client:
 
     async def _upload(self, data: bytes) -> None:
         digest, uploads = digest_of(data), self._registry.worker.uploads
-        upload = await uploads.start(REGISTRY, APP, ACCOUNT, UploadKind.OCI)
+        upload = await uploads.start(REGISTRY, APP, root_of(ACCOUNT), UploadKind.OCI)
         cut = self._draw.choice([0, len(data) // 2, len(data)])
         if cut:
             await uploads.append(upload, body([data[:cut]]))

@@ -178,6 +178,12 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: float = Field(
         default=30.0, ge=0, le=3600, description="Time that requests under way get when the server is told to stop."
     )
+    failed_logins_per_minute: int = Field(
+        default=100,
+        ge=0,
+        description="False credentials that each worker takes from an address in a minute; then the address is told to"
+        " wait. 0 takes any number. Behind a proxy set `trusted_proxies`, or all clients count as one.",
+    )
     access_log: bool = Field(default=False, description="Log a line for each request.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."

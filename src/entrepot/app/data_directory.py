@@ -2,7 +2,7 @@
 
 master.key        32 bytes as base64, mode 0600; made with the first database only
 metadata.sqlite   facts, unless database_url names a PostgreSQL
-store/            bytes, unless blob_dir names another place
+store/            bytes, unless blob_dir names another place; store.id in it says which store it is
 connect/          what `entrepot connect` made: certificate, state for undo
 server.lock       held by the running server
 server.json       addresses of the running server; gone when none runs
@@ -139,6 +139,28 @@ class DataDirectory:
             raise DataDirectoryError(f"{self._master_key_file} leads to no key, and is not replaced") from error
         return key
 
+    def find_store_id(self) -> str:
+        """The name that this directory of blobs has among all; empty while it has none.
+
+        Raises:
+            DataDirectoryError: the file is unreadable.
+        """
+        try:
+            return self._store_id_file.read_text("ascii", "replace").strip()
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise DataDirectoryError(f"cannot read {self._store_id_file}: {error.strerror}") from error
+
+    def make_store_id(self, store_id: str) -> None:
+        """Name the directory of blobs, durable on return. A name that it has stays."""
+        with suppress(FileExistsError):
+            write_private(self._store_id_file, store_id.encode() + b"\n", replaces=False)
+
+    def remove_store_id(self) -> None:
+        """Take back a name that no database counts on."""
+        self._store_id_file.unlink(missing_ok=True)
+
     def is_master_key_exposed(self) -> bool:
         """Whether others than its owner may read the key's file."""
         try:
@@ -149,6 +171,10 @@ class DataDirectory:
     @property
     def _master_key_file(self) -> Path:
         return self.path / "master.key"
+
+    @property
+    def _store_id_file(self) -> Path:
+        return self.blobs / "store.id"
 
     def _pid_text(self) -> str:
         with suppress(OSError, ValueError, KeyError):

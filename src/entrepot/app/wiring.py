@@ -11,6 +11,7 @@ from entrepot.app.deployment import Deployment
 from entrepot.app.health import Health
 from entrepot.app.schedule import Periodic
 from entrepot.auth.authorize import Authorizer
+from entrepot.auth.failed_login import FailedLogins
 from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.event import EventService
@@ -88,11 +89,11 @@ def assemble(
     settings = deployment.settings
     storage = Storage(store, keys, context, is_encrypting=settings.storage_encryption != "none")
     services = _services(deployment, database, context, keys, storage)
-    authorizer = Authorizer()
+    authorizer, failed_logins = Authorizer(), FailedLogins(settings.failed_logins_per_minute, context.now)
     router = Router(
-        oci=OciPlane(services, authorizer),
+        oci=OciPlane(services, authorizer, failed_logins),
         downloads=Downloads(services.blob, context),
-        aws=AwsGateway(services, authorizer, deployment.registry_url).handle,
+        aws=AwsGateway(services, authorizer, failed_logins, deployment.registry_url).handle,
         probes=Health(database, store).probes(),
     )
     middleware = Middleware(

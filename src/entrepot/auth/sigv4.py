@@ -62,7 +62,7 @@ def check_signature(claim: Claim, message: SignedMessage, secret: str, body_hash
         signing_key(secret, claim), string_to_sign(claim, message, body_hash).encode(), hashlib.sha256
     ).hexdigest()
     if not hmac.compare_digest(expected, claim.signature):
-        raise InvalidSignature(MISMATCH)
+        raise InvalidSignature(MISMATCH, is_forged=True)
 
 
 def string_to_sign(claim: Claim, message: SignedMessage, body_hash: str) -> str:

@@ -310,9 +310,11 @@ class UnrecognizedClient(Unauthenticated):
 class InvalidSignature(Unauthenticated):
     """The signature is wrong, too old, too new, or for another scope; `detail` says which."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, is_forged: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.is_forged = is_forged
+        """Whether it is not what the key's secret makes of the request."""
 
 
 class ExpiredCredentials(Unauthenticated):
@@ -352,6 +354,22 @@ class Unavailable(RegistryError):
 
 class Throttled(Unavailable):
     """Too much at once; try again."""
+
+
+class TooManyFailedLogins(Unavailable):
+    """False credentials came from the address too often; `retry_after_seconds` says when it is listened to again."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyUploads(Unavailable):
+    """The principal has `limit` uploads open: it must complete or cancel some, or wait until they expire."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
 
 
 class StorageFull(Unavailable):

@@ -73,6 +73,15 @@ TOKEN_LIFETIME_SECONDS = 12 * 3600
 DOWNLOAD_URL_LIFETIME_SECONDS = 3600
 """Life of a download URL of GetDownloadUrlForLayer."""
 
+UPLOADS_PER_PRINCIPAL_MAX = 1_000
+"""Open upload sessions of one principal, over all repositories: each holds a row and perhaps bytes for a day."""
+
+FAILED_LOGINS_SECONDS = 60
+"""Failed logins of an address are counted in windows of this length."""
+
+FAILED_LOGIN_ADDRESSES_MAX = 10_000
+"""Addresses whose failed logins one worker remembers."""
+
 UPLOAD_LIFETIME_SECONDS = 24 * 3600
 """An upload session without progress for this long is removed."""
 

@@ -22,6 +22,7 @@ from entrepot.domain.error import (
     LimitExceeded,
     RangeInvalid,
     SizeInvalid,
+    TooManyUploads,
     UploadNotFound,
 )
 from entrepot.domain.limit import (
@@ -30,7 +31,9 @@ from entrepot.domain.limit import (
     LAYER_PARTS_MAX,
     UPLOAD_LEASE_SECONDS,
     UPLOAD_LIFETIME_SECONDS,
+    UPLOADS_PER_PRINCIPAL_MAX,
 )
+from entrepot.domain.principal import Principal
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.domain.upload import Upload, UploadKind
@@ -68,14 +71,15 @@ class UploadService:
         self,
         registry: Registry,
         name: RepositoryName,
-        account_id: str,
+        principal: Principal,
         kind: UploadKind,
         algorithm: str = "sha256",
     ) -> Upload:
-        """Begin an upload that only `account_id` can continue; it ends after a day without progress.
+        """Begin an upload that only the account of `principal` can continue; it ends after a day without progress.
 
         Raises:
             RepositoryNotFound
+            TooManyUploads: the principal has too many open, wherever.
             DigestInvalid: an algorithm that we do not serve.
             StorageFull: free space is below the reserve.
         """
@@ -89,7 +93,7 @@ class UploadService:
         row = rows.NewUpload(
             upload_id,
             repository.id,
-            account_id,
+            principal.account_id,
             kind.value,
             target.storage_key,
             target.store,
@@ -99,11 +103,14 @@ class UploadService:
             algorithm,
             now,
             now + UPLOAD_LIFETIME_SECONDS * _MICROS,
+            principal.unique_id,
         )
 
         def change(connection: Connection) -> None:
             if get_repository_key(connection, registry, name, is_locked=True).id != repository.id:
                 raise UploadNotFound(registry, name, upload_id)  # deleted and made again: its key would be foreign
+            if rows.count_open(connection, row.principal_id, UPLOADS_PER_PRINCIPAL_MAX) >= UPLOADS_PER_PRINCIPAL_MAX:
+                raise TooManyUploads(UPLOADS_PER_PRINCIPAL_MAX)
             rows.insert_upload(connection, row)
 
         await self._database.write(change)

@@ -252,9 +252,11 @@ upload = Table(
     Column("store_upload_id", Name),  # S3 UploadId
     Column("created_at", Long, nullable=False),
     Column("expires_at", Long, nullable=False),
+    Column("principal_id", Name),  # unique id of who started it; NULL only in rows from before revision 0002
     UniqueConstraint("storage_key"),
     Index(None, "repository_id"),
     Index(None, "expires_at"),
+    Index(None, "principal_id"),
 )
 
 upload_segment = Table(
@@ -265,6 +267,14 @@ upload_segment = Table(
     Column("name", Name, nullable=False),
     Column("stored_bytes", Long, nullable=False),
     Column("etag", Name),
+)
+
+file_store = Table(
+    "file_store",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1: the unique insert decides which directory it is
+    Column("directory_id", Name, nullable=False),  # as its file `store.id` says
+    Column("created_at", Long, nullable=False),
 )
 
 doomed_object = Table(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, insert, select, update
 
 from entrepot.store.metadata.schema import registry, repository, upload, upload_segment
 
@@ -57,6 +57,8 @@ class NewUpload:
     algorithm: str
     created_at: int
     expires_at: int
+    principal_id: str
+    """Unique id of who started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,13 @@ _FIND = (
 )
 _NO_BYTES = {"offset_bytes": 0, "tail_bytes": 0, "parts": 0, "last_part_bytes": 0, "has_short_part": False}
 _INSERT = insert(upload)
+_OPEN = (
+    select(upload.c.id)
+    .where(upload.c.principal_id == bindparam("principal_id"))
+    .limit(bindparam("most", type_=Integer()))
+    .subquery()
+)
+_COUNT_OPEN = select(func.count()).select_from(_OPEN)
 _HOLD = select(upload.c.offset_bytes, upload.c.lease).where(upload.c.id == bindparam("id")).with_for_update()
 _DELETE = delete(upload).where(upload.c.id == bindparam("id"))
 _LEASE_ANYWHERE = (
@@ -127,6 +136,11 @@ _DELETE_SEGMENTS = delete(upload_segment).where(upload_segment.c.upload_id == bi
 def insert_upload(connection: Connection, row: NewUpload) -> None:
     """Begin an upload that has no bytes yet."""
     connection.execute(_INSERT, {name: getattr(row, name) for name in NewUpload.__dataclass_fields__} | _NO_BYTES)
+
+
+def count_open(connection: Connection, principal_id: str, most: int) -> int:
+    """How many uploads a principal has open; counts no further than `most`."""
+    return connection.scalar(_COUNT_OPEN, {"principal_id": principal_id, "most": most}) or 0
 
 
 def find_upload(connection: Connection, upload_id: str) -> UploadRow | None:

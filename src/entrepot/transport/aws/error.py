@@ -259,6 +259,13 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     domain.AccessDenied: Row("AccessDeniedException", _access_denied),
     domain.LimitExceeded: Row("LimitExceededException", _detail),
     domain.Throttled: Row("ThrottlingException", _say("Rate exceeded")),
+    domain.TooManyFailedLogins: Row(
+        "ThrottlingException", lambda e: f"Too many failed logins: try again in {e.retry_after_seconds} s"
+    ),
+    domain.TooManyUploads: Row(
+        "ThrottlingException",
+        lambda e: f"Rate exceeded: more than {e.limit} uploads are open, complete some or let them expire",
+    ),
     domain.StorageFull: Row(
         "ServiceUnavailable", _say("The registry is short of storage; uploads are refused until some is freed"), 503
     ),

@@ -21,7 +21,7 @@ import structlog
 
 from entrepot.auth.authenticate import Authenticator
 from entrepot.auth.authorize import RequestFacts
-from entrepot.domain.error import RegistryError
+from entrepot.domain.error import InvalidSignature, RegistryError, UnrecognizedClient
 from entrepot.domain.limit import MIB
 from entrepot.domain.registry import Registry
 from entrepot.transport.aws.addressee import Addressee, Protocol, answer_fault, find_addressee
@@ -47,6 +47,7 @@ from entrepot.transport.message import BodyTooLarge, HttpRequest, HttpResponse
 if TYPE_CHECKING:
     from entrepot.auth.authenticate import Identification
     from entrepot.auth.authorize import Authorizer
+    from entrepot.auth.failed_login import FailedLogins
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry_url import RegistryUrl
     from entrepot.service.services import Services
@@ -80,9 +81,12 @@ class _Opened:
 class AwsGateway:
     """Answers requests of the services that we speak; of any other it says so. One per worker."""
 
-    def __init__(self, services: Services, authorizer: Authorizer, registry_url: RegistryUrl) -> None:
+    def __init__(
+        self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins, registry_url: RegistryUrl
+    ) -> None:
         self._services = services
         self._authorizer = authorizer
+        self._failed_logins = failed_logins
         self._registry_url = registry_url
         self._authenticator = Authenticator(services.identity, known_regions(), services.context.now)
         self._small = ByteBudget(SMALL_BUDGET_BYTES)
@@ -96,10 +100,13 @@ class AwsGateway:
             BodyBroken: the connection is of no more use.
         """
         try:
+            self._failed_logins.check(request.peer.address)
             return await self._answer(request)
         except RequestFault as error:
             return answer_fault(request, error.fault)
         except RegistryError as error:
+            if isinstance(error, UnrecognizedClient) or (isinstance(error, InvalidSignature) and error.is_forged):
+                self._failed_logins.count(request.peer.address)
             return answer_fault(request, fault_of(error, _named_operation(request)))
         except BodyTooLarge:
             return answer_fault(request, Fault("RequestEntityTooLargeException", _TOO_LARGE, 413))

@@ -14,13 +14,14 @@ from urllib.parse import parse_qs
 
 from entrepot.auth.authorize import RequestFacts
 from entrepot.auth.docker_login import challenge, read_login, registry_for
-from entrepot.domain.error import InvalidParameter
-from entrepot.domain.principal import Caller
+from entrepot.domain.error import InvalidParameter, TokenInvalid
+from entrepot.domain.principal import Caller, Principal
 from entrepot.domain.registry import Registry
 from entrepot.transport.exchange import Exchange
 
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
+    from entrepot.auth.failed_login import FailedLogins
     from entrepot.domain.registry_token import TokenSession, VerifiedToken
     from entrepot.service.registry_token import RegistryTokenService
 
@@ -46,6 +47,11 @@ class Call:
         return self.session.caller.account_id
 
     @property
+    def principal(self) -> Principal:
+        """Whose the caller's rights are."""
+        return self.session.caller.principal
+
+    @property
     def query(self) -> dict[str, list[str]]:
         """The query's fields; unknown ones are nobody's business.
 
@@ -69,17 +75,24 @@ class Call:
 class Access:
     """Turns exchanges into calls and asks the authorizer."""
 
-    def __init__(self, tokens: RegistryTokenService, authorizer: Authorizer) -> None:
+    def __init__(self, tokens: RegistryTokenService, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
         self._tokens = tokens
         self._authorizer = authorizer
+        self._failed_logins = failed_logins
 
     async def open(self, exchange: Exchange) -> Call:
         """Authenticate; nothing of the body is read.
 
         Raises:
             Unauthenticated: the answer carries the challenge.
+            TooManyFailedLogins: the address sent too many false tokens.
         """
-        token = read_login(exchange.headers.get("Authorization"), self._tokens)
+        self._failed_logins.check(exchange.peer.address)
+        try:
+            token = read_login(exchange.headers.get("Authorization"), self._tokens)
+        except TokenInvalid:
+            self._failed_logins.count(exchange.peer.address)
+            raise
         registry = registry_for(exchange.host, token)
         return Call(exchange, token, await self._tokens.session(token), registry)
 

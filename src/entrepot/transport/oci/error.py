@@ -172,6 +172,12 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     ),
     domain.LimitExceeded: Row(403, "DENIED", _detail),
     domain.Throttled: Row(429, "TOOMANYREQUESTS", lambda _: "Too many requests: try again"),
+    domain.TooManyFailedLogins: Row(
+        429, "TOOMANYREQUESTS", lambda e: f"Too many failed logins: try again in {e.retry_after_seconds} s"
+    ),
+    domain.TooManyUploads: Row(
+        429, "TOOMANYREQUESTS", lambda e: f"More than {e.limit} uploads are open: complete or cancel some first"
+    ),
     domain.StorageFull: Row(
         507, "UNSUPPORTED", lambda _: "The registry is out of space: uploads are refused until some is freed"
     ),
@@ -200,7 +206,8 @@ def answer(error: domain.RegistryError) -> HttpResponse:
     status, code, words, details = row_of(error)
     message = words(error)
     items = [{"code": code, "message": message, "detail": detail} for detail in (details(error) if details else ())]
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
+    seconds = error.retry_after_seconds if isinstance(error, domain.TooManyFailedLogins) else RETRY_AFTER_SECONDS
+    headers = {"Retry-After": str(seconds)} if status in (429, 503) else {}
     return body(status, items or [{"code": code, "message": message}], headers)
 
 

@@ -36,6 +36,7 @@ from entrepot.transport.oci.upload import UploadHandlers
 
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
+    from entrepot.auth.failed_login import FailedLogins
     from entrepot.service.services import Services
 
 log = structlog.get_logger(__name__)
@@ -49,8 +50,8 @@ PREFIX = "/v2/"
 class OciPlane:
     """Answers requests under `/v2/`."""
 
-    def __init__(self, services: Services, authorizer: Authorizer) -> None:
-        self._access = Access(services.registry_token, authorizer)
+    def __init__(self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
+        self._access = Access(services.registry_token, authorizer, failed_logins)
         self._table = routes(services, self._access)
 
     async def __call__(self, exchange: Exchange) -> StreamResponse:

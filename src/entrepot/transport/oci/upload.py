@@ -61,7 +61,7 @@ class UploadHandlers:
         if whole and not mounted:
             return await self._take_whole(call, epoch, repository, whole)
         upload = await self._uploads.start(
-            call.registry, repository, call.account_id, UploadKind.OCI, (mounted.algorithm if mounted else algorithm)
+            call.registry, repository, call.principal, UploadKind.OCI, (mounted.algorithm if mounted else algorithm)
         )
         return _progress(202, upload)
 
@@ -141,7 +141,7 @@ class UploadHandlers:
         for action in (APPEND, COMPLETE):
             await self._access.permit(call, epoch, action, repository)
         registry, account_id, body = call.registry, call.account_id, call.exchange.body
-        upload = await self._uploads.start(registry, repository, account_id, UploadKind.OCI, digest.algorithm)
+        upload = await self._uploads.start(registry, repository, call.principal, UploadKind.OCI, digest.algorithm)
         try:
             await self._uploads.complete(
                 registry, repository, account_id, upload.id, digest, _bytes(call), None, body.length

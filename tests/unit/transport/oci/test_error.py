@@ -54,6 +54,8 @@ EXAMPLES: list[domain.RegistryError] = [
     domain.AccessDenied("arn:aws:iam::1:root", "ecr:PutImage", "arn"),
     domain.LimitExceeded("no"),
     domain.Throttled(),
+    domain.TooManyFailedLogins(60),
+    domain.TooManyUploads(1_000),
     domain.StorageFull(),
     domain.KeyUnavailable("no"),
 ]

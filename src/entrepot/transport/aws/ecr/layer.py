@@ -16,7 +16,7 @@ from entrepot.transport.aws.wording import IMAGE_DIGEST_PATTERN, is_ecr_digest
 
 
 async def initiate_layer_upload(call: Call) -> dict[str, Any]:
-    upload = await call.services.upload.start(call.registry, call.repository, call.caller.account_id, UploadKind.ECR)
+    upload = await call.services.upload.start(call.registry, call.repository, call.caller.principal, UploadKind.ECR)
     return {"uploadId": upload.id, "partSize": LAYER_PART_BYTES_SUGGESTED}
 
 
