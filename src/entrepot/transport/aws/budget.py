@@ -1,6 +1,7 @@
 """Byte budget: how much of large bodies and answers one worker keeps in memory at a time.
 
-Spec: storage rules, "Uploads"; security rules, "Identity" (unverified bodies share a budget).
+Spec: storage rules, "Uploads"; security rules, "Identity" (unverified bodies share a budget); docs/adr/0014 (beyond it
+ThrottlingException, not 503).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Access to the data plane: who calls, for which registry, and whether they may.
 
 The order is the same for every request: token, session, parsed names, one read, epoch, permission, and only then
-anything that the read found. A caller without permission gets one answer, whether the repository exists or not.
+anything that the read found. A caller without permission gets one answer, whether the repository exists or not; one
+of another account gets it before anything is read, so that not even its time tells (docs/adr/0013).
 
 Spec: ECR user guide, "Private registry authentication" and "IAM permissions for pushing an image"; security rules,
 "Decisions".
@@ -9,14 +10,17 @@ Spec: ECR user guide, "Private registry authentication" and "IAM permissions for
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qs
 
 from entrepot.auth.authorize import RequestFacts
 from entrepot.auth.docker_login import challenge, read_login, registry_for
-from entrepot.domain.error import InvalidParameter, TokenInvalid
+from entrepot.domain.error import AccessDenied, InvalidParameter, RepositoryNotFound, TokenInvalid
 from entrepot.domain.principal import Caller, Principal
 from entrepot.domain.registry import Registry
+from entrepot.domain.repository import RepositoryName
+from entrepot.domain.view import RepositoryView
 from entrepot.transport.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -24,6 +28,12 @@ if TYPE_CHECKING:
     from entrepot.auth.failed_login import FailedLogins
     from entrepot.domain.registry_token import TokenSession, VerifiedToken
     from entrepot.service.registry_token import RegistryTokenService
+    from entrepot.service.repository import RepositoryService
+
+View = TypeVar("View", bound=RepositoryView)
+
+_NOTHING: Final = RepositoryName("")
+"""No repository has this name: a view of it reads the caller's epoch and nothing else."""
 
 QUERY_FIELDS_MAX = 200
 """More fields than any request of ours has; bounds tags given with one manifest too."""
@@ -75,9 +85,16 @@ class Call:
 class Access:
     """Turns exchanges into calls and asks the authorizer."""
 
-    def __init__(self, tokens: RegistryTokenService, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
+    def __init__(
+        self,
+        tokens: RegistryTokenService,
+        authorizer: Authorizer,
+        repositories: RepositoryService,
+        failed_logins: FailedLogins,
+    ) -> None:
         self._tokens = tokens
         self._authorizer = authorizer
+        self._repositories = repositories
         self._failed_logins = failed_logins
 
     async def open(self, exchange: Exchange) -> Call:
@@ -95,6 +112,47 @@ class Access:
             raise
         registry = registry_for(exchange.host, token)
         return Call(exchange, token, await self._tokens.session(token), registry)
+
+    async def epoch(self, call: Call) -> int | None:
+        """The access epoch of the caller's account now, without a look at any repository."""
+        return (await self._repositories.view(call.account_id, call.registry, _NOTHING)).caller_epoch
+
+    async def repository(self, call: Call, name: RepositoryName, action: str) -> int | None:
+        """Find a repository for a caller who may do `action` to it; the epoch at which they may.
+
+        Raises:
+            TokenExpired, AccessDenied, RepositoryNotFound: in this order.
+        """
+        view = await self.look(
+            call, name, (action,), lambda: self._repositories.view(call.account_id, call.registry, name)
+        )
+        return view.caller_epoch
+
+    async def look(
+        self, call: Call, name: RepositoryName, actions: tuple[str, ...], read: Callable[[], Awaitable[View]]
+    ) -> View:
+        """What `read` finds in the repository `name`, for a caller who may do one of `actions` to it.
+
+        Raises:
+            TokenExpired, AccessDenied, RepositoryNotFound: in this order.
+        """
+        if call.account_id != call.registry.account_id:
+            await self._permit_one(call, await self.epoch(call), actions, name)
+        view = await read()
+        await self._permit_one(call, view.caller_epoch, actions, name)
+        if view.repository is None:
+            raise RepositoryNotFound(call.registry, name)
+        return view
+
+    async def _permit_one(self, call: Call, epoch: int | None, actions: tuple[str, ...], name: RepositoryName) -> None:
+        """Let the caller do any of `actions`; a denial is that of the last one."""
+        action, *others = actions
+        try:
+            await self.permit(call, epoch, action, name)
+        except AccessDenied:
+            if not others:
+                raise
+            await self._permit_one(call, epoch, tuple(others), name)
 
     async def confirm(self, call: Call, epoch: int | None) -> Caller:
         """The caller, as of `epoch` of their account.

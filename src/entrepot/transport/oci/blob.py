@@ -11,15 +11,14 @@ from aiohttp.web import StreamResponse
 
 from entrepot.domain.blob import StoredBlob
 from entrepot.domain.digest import Digest
-from entrepot.domain.error import AccessDenied, BlobNotFound, RepositoryNotFound
-from entrepot.domain.repository import RepositoryName, parse_repository_name
+from entrepot.domain.error import BlobNotFound
+from entrepot.domain.repository import parse_repository_name
 from entrepot.transport import stream
 from entrepot.transport.exchange import Exchange
 from entrepot.transport.oci import answer, byte_range
 
 if TYPE_CHECKING:
     from entrepot.service.blob import BlobService
-    from entrepot.service.repository import RepositoryService
     from entrepot.transport.oci.access import Access, Call
 
 READ = "ecr:GetDownloadUrlForLayer"
@@ -39,19 +38,17 @@ SANDBOX = {
 class BlobHandlers:
     """GET, HEAD and DELETE of `/v2/<name>/blobs/<digest>`."""
 
-    def __init__(self, access: Access, blobs: BlobService, repositories: RepositoryService) -> None:
+    def __init__(self, access: Access, blobs: BlobService) -> None:
         self._access = access
         self._blobs = blobs
-        self._repositories = repositories
 
     async def get(self, call: Call, name: str, reference: str) -> StreamResponse:
         """Headers, and the bytes when the method is GET."""
         repository, digest = parse_repository_name(name), Digest.parse(reference)
-        view = await self._blobs.view(call.account_id, call.registry, repository, digest)
-        if call.exchange.method != "HEAD" or not await self._may(call, view.caller_epoch, CHECK, repository):
-            await self._access.permit(call, view.caller_epoch, READ, repository)
-        if view.repository is None:
-            raise RepositoryNotFound(call.registry, repository)
+        actions = (CHECK, READ) if call.exchange.method == "HEAD" else (READ,)
+        view = await self._access.look(
+            call, repository, actions, lambda: self._blobs.view(call.account_id, call.registry, repository, digest)
+        )
         if view.blob is None:
             raise BlobNotFound(repository, digest)
         await self._blobs.promise(view)
@@ -60,17 +57,9 @@ class BlobHandlers:
     async def delete(self, call: Call, name: str, reference: str) -> StreamResponse:
         """Remove the repository's link to the blob."""
         repository, digest = parse_repository_name(name), Digest.parse(reference)
-        view = await self._repositories.view(call.account_id, call.registry, repository)
-        await self._access.permit(call, view.caller_epoch, DELETE, repository)
+        await self._access.repository(call, repository, DELETE)
         await self._blobs.unlink(call.registry, repository, digest)
         return answer.empty(202, {})
-
-    async def _may(self, call: Call, epoch: int | None, action: str, repository: RepositoryName) -> bool:
-        try:
-            await self._access.permit(call, epoch, action, repository)
-        except AccessDenied:
-            return False
-        return True
 
 
 async def send_blob(exchange: Exchange, blobs: BlobService, blob: StoredBlob) -> StreamResponse:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp.web import Response, StreamResponse
 
 from entrepot.domain.digest import Digest
-from entrepot.domain.error import ImageNotFound, ManifestTooLarge, RepositoryNotFound
+from entrepot.domain.error import ImageNotFound, ManifestTooLarge
 from entrepot.domain.image import ImageStatus
 from entrepot.domain.limit import MANIFEST_BYTES_MAX
 from entrepot.domain.media_type import accepts
@@ -24,7 +24,6 @@ from entrepot.transport.stream import send_bytes
 
 if TYPE_CHECKING:
     from entrepot.service.image import ImageService
-    from entrepot.service.repository import RepositoryService
     from entrepot.transport.oci.access import Access, Call
 
 READ = "ecr:BatchGetImage"
@@ -35,16 +34,16 @@ DELETE = "ecr:BatchDeleteImage"
 class ManifestHandlers:
     """GET, HEAD, PUT and DELETE of `/v2/<name>/manifests/<reference>`."""
 
-    def __init__(self, access: Access, images: ImageService, repositories: RepositoryService) -> None:
+    def __init__(self, access: Access, images: ImageService) -> None:
         self._access = access
         self._images = images
-        self._repositories = repositories
 
     async def get(self, call: Call, name: str, reference: str) -> StreamResponse:
         """Headers, and the bytes when the method is GET."""
         repository, wanted = parse_repository_name(name), parse_reference(reference)
-        view = await self._images.view(call.account_id, call.registry, repository, wanted)
-        await self._access.permit(call, view.caller_epoch, READ, repository)
+        view = await self._access.look(
+            call, repository, (READ,), lambda: self._images.view(call.account_id, call.registry, repository, wanted)
+        )
         row = _found(view, call, repository, wanted)
         headers = _headers(row.digest, row.media_type, row.size_bytes)
         if answer.is_unchanged(call.exchange.headers.get("If-None-Match"), row.digest):
@@ -58,10 +57,7 @@ class ManifestHandlers:
         repository, wanted = parse_repository_name(name), parse_reference(reference)
         digest = wanted if isinstance(wanted, Digest) else None
         tags = [wanted] if isinstance(wanted, Tag) else [Tag.parse(text) for text in call.query.get("tag", ())]
-        view = await self._repositories.view(call.account_id, call.registry, repository)
-        await self._access.permit(call, view.caller_epoch, WRITE, repository)
-        if view.repository is None:
-            raise RepositoryNotFound(call.registry, repository)
+        await self._access.repository(call, repository, WRITE)
         raw = await _read(call)
         pushed = await self._images.put(
             call.registry,
@@ -86,8 +82,7 @@ class ManifestHandlers:
     async def delete(self, call: Call, name: str, reference: str) -> StreamResponse:
         """Remove a tag, or an image with its tags."""
         repository, wanted = parse_repository_name(name), parse_reference(reference)
-        view = await self._repositories.view(call.account_id, call.registry, repository)
-        await self._access.permit(call, view.caller_epoch, DELETE, repository)
+        await self._access.repository(call, repository, DELETE)
         await self._images.delete(call.registry, repository, wanted)
         return answer.empty(202, {})
 
@@ -100,8 +95,6 @@ async def _read(call: Call) -> bytes:
 
 
 def _found(view: ImageView, call: Call, repository: str, wanted: Reference) -> ImageRow:
-    if view.repository is None:
-        raise RepositoryNotFound(call.registry, repository)
     row = view.image
     if (
         row is None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.web import StreamResponse
 
 from entrepot.domain.digest import Digest
-from entrepot.domain.error import InvalidParameter, RepositoryNotFound
+from entrepot.domain.error import InvalidParameter
 from entrepot.domain.image import ImageStatus, Referrer
 from entrepot.domain.media_type import OCI_INDEX
 from entrepot.domain.page import Key, PageRequest
@@ -22,7 +22,6 @@ from entrepot.transport.oci import answer, paging
 
 if TYPE_CHECKING:
     from entrepot.service.referrer import ReferrerService
-    from entrepot.service.repository import RepositoryService
     from entrepot.transport.oci.access import Access, Call
 
 LIST = "ecr:BatchGetImage"
@@ -31,20 +30,16 @@ LIST = "ecr:BatchGetImage"
 class ReferrerHandlers:
     """GET of `/v2/<name>/referrers/<digest>`."""
 
-    def __init__(self, access: Access, referrers: ReferrerService, repositories: RepositoryService) -> None:
+    def __init__(self, access: Access, referrers: ReferrerService) -> None:
         self._access = access
         self._referrers = referrers
-        self._repositories = repositories
 
     async def list(self, call: Call, name: str, reference: str) -> StreamResponse:
         """An index of the referrers, empty when there are none, whether the subject exists or not."""
         repository, subject = parse_repository_name(name), Digest.parse(reference)
         kinds = [kind for kind in call.query.get("artifactType", ()) if kind]
         size, after = paging.page_size(call), _read_key(call.one("next"))
-        view = await self._repositories.view(call.account_id, call.registry, repository)
-        await self._access.permit(call, view.caller_epoch, LIST, repository)
-        if view.repository is None:
-            raise RepositoryNotFound(call.registry, repository)
+        await self._access.repository(call, repository, LIST)
         page = await self._referrers.list(
             call.registry, repository, subject, kinds or None, ImageStatus.ACTIVE, PageRequest(max(1, size), after)
         )

@@ -51,7 +51,7 @@ class OciPlane:
     """Answers requests under `/v2/`."""
 
     def __init__(self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
-        self._access = Access(services.registry_token, authorizer, failed_logins)
+        self._access = Access(services.registry_token, authorizer, services.repository, failed_logins)
         self._table = routes(services, self._access)
 
     async def __call__(self, exchange: Exchange) -> StreamResponse:
@@ -74,12 +74,12 @@ class OciPlane:
 
 def routes(services: Services, access: Access) -> dict[str, dict[str, Handler]]:
     """Kind of path → method → handler."""
-    blob = BlobHandlers(access, services.blob, services.repository)
+    blob = BlobHandlers(access, services.blob)
     catalog = CatalogHandlers(access, services.repository)
-    manifest = ManifestHandlers(access, services.image, services.repository)
-    referrer = ReferrerHandlers(access, services.referrer, services.repository)
-    tag = TagHandlers(access, services.image, services.repository)
-    upload = UploadHandlers(access, services.upload, services.blob, services.repository)
+    manifest = ManifestHandlers(access, services.image)
+    referrer = ReferrerHandlers(access, services.referrer)
+    tag = TagHandlers(access, services.image)
+    upload = UploadHandlers(access, services.upload, services.blob)
     return {
         "base": {"GET": catalog.base, "HEAD": catalog.base},
         "catalog": {"GET": catalog.list, "HEAD": catalog.list},

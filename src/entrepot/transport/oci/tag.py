@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp.web import StreamResponse
 
-from entrepot.domain.error import RepositoryNotFound
 from entrepot.domain.page import PageRequest
 from entrepot.domain.repository import parse_repository_name
 from entrepot.transport.oci import answer, paging
 
 if TYPE_CHECKING:
     from entrepot.service.image import ImageService
-    from entrepot.service.repository import RepositoryService
     from entrepot.transport.oci.access import Access, Call
 
 LIST = "ecr:ListImages"
@@ -25,19 +23,15 @@ LIST = "ecr:ListImages"
 class TagHandlers:
     """GET of `/v2/<name>/tags/list`."""
 
-    def __init__(self, access: Access, images: ImageService, repositories: RepositoryService) -> None:
+    def __init__(self, access: Access, images: ImageService) -> None:
         self._access = access
         self._images = images
-        self._repositories = repositories
 
     async def list(self, call: Call, name: str, _: str) -> StreamResponse:
         """`{"name": "app", "tags": ["1.0", "latest"]}`, with a Link while more follow."""
         repository = parse_repository_name(name)
         size, last = paging.page_size(call), paging.last_item(call)
-        view = await self._repositories.view(call.account_id, call.registry, repository)
-        await self._access.permit(call, view.caller_epoch, LIST, repository)
-        if view.repository is None:
-            raise RepositoryNotFound(call.registry, repository)
+        await self._access.repository(call, repository, LIST)
         if size == 0:
             return answer.document({"name": repository, "tags": []})
         after = None if last is None else (last.lower(), last)

@@ -17,7 +17,6 @@ from entrepot.domain.error import (
     LayerDigestMismatch,
     NameInvalid,
     RangeInvalid,
-    RepositoryNotFound,
     SizeInvalid,
 )
 from entrepot.domain.repository import RepositoryName, parse_repository_name
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from entrepot.service.blob import BlobService
-    from entrepot.service.repository import RepositoryService
     from entrepot.service.upload import UploadService
     from entrepot.transport.oci.access import Access, Call
 
@@ -41,20 +39,17 @@ MOUNT_SOURCE = "ecr:GetDownloadUrlForLayer"
 class UploadHandlers:
     """POST of `/v2/<name>/blobs/uploads/`; GET, PATCH, PUT and DELETE of an upload below it."""
 
-    def __init__(
-        self, access: Access, uploads: UploadService, blobs: BlobService, repositories: RepositoryService
-    ) -> None:
+    def __init__(self, access: Access, uploads: UploadService, blobs: BlobService) -> None:
         self._access = access
         self._uploads = uploads
         self._blobs = blobs
-        self._repositories = repositories
 
     async def start(self, call: Call, name: str, _: str) -> StreamResponse:
         """Mount, take a whole blob, or begin a session."""
         repository = parse_repository_name(name)
         mounted, whole = _digest(call, "mount"), _digest(call, "digest")
         algorithm = _algorithm(call)
-        epoch = await self._permit(call, repository, START)
+        epoch = await self._access.repository(call, repository, START)
         source = call.one("from")
         if mounted and source and await self._mount(call, epoch, repository, source, mounted):
             return _created(repository, mounted)
@@ -68,7 +63,7 @@ class UploadHandlers:
     async def append(self, call: Call, name: str, upload_id: str) -> StreamResponse:
         """Add a chunk, with or without a range and a length."""
         repository = parse_repository_name(name)
-        await self._permit(call, repository, APPEND)
+        await self._access.repository(call, repository, APPEND)
         upload = await self._uploads.find(call.registry, repository, call.account_id, upload_id)
         try:
             start, length = _chunk(call, upload)
@@ -80,7 +75,7 @@ class UploadHandlers:
     async def status(self, call: Call, name: str, upload_id: str) -> StreamResponse:
         """Tell where a session stands."""
         repository = parse_repository_name(name)
-        await self._permit(call, repository, APPEND)
+        await self._access.repository(call, repository, APPEND)
         upload = await self._uploads.find(call.registry, repository, call.account_id, upload_id)
         return _progress(204, upload)
 
@@ -90,7 +85,7 @@ class UploadHandlers:
         digest = _digest(call, "digest")
         if digest is None:
             raise DigestInvalid("")
-        epoch = await self._permit(call, repository, COMPLETE)
+        epoch = await self._access.repository(call, repository, COMPLETE)
         body = call.exchange.body
         has_bytes = body.length != 0
         if has_bytes:
@@ -115,16 +110,9 @@ class UploadHandlers:
     async def cancel(self, call: Call, name: str, upload_id: str) -> StreamResponse:
         """End a session and forget its bytes."""
         repository = parse_repository_name(name)
-        await self._permit(call, repository, APPEND)
+        await self._access.repository(call, repository, APPEND)
         await self._uploads.cancel(call.registry, repository, call.account_id, upload_id)
         return answer.empty(204, {})
-
-    async def _permit(self, call: Call, repository: RepositoryName, action: str) -> int | None:
-        view = await self._repositories.view(call.account_id, call.registry, repository)
-        await self._access.permit(call, view.caller_epoch, action, repository)
-        if view.repository is None:
-            raise RepositoryNotFound(call.registry, repository)
-        return view.caller_epoch
 
     async def _mount(self, call: Call, epoch: int | None, target: RepositoryName, source: str, digest: Digest) -> bool:
         """Whether the blob is linked now; missing, forbidden and malformed sources are all the same False."""
