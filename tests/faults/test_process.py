@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -24,14 +24,9 @@ ENDS_WITHIN_SECONDS = 20
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(sqlite_server: Server) -> Server:
     """On SQLite: the engine has no part in it."""
-    server = Server(tmp_path / "data", tmp_path / "home")
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
+    return sqlite_server
 
 
 def _refused(server: Server, *options: str, env: Mapping[str, str] = {}) -> tuple[int, list[str]]:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.registry import RunningRegistry
 from tests.support.wire import Row, digest_of
+from tests.support.wire_rows import row_tests
 
 CONTENT = bytes(range(256)) * 8
 DIGEST = digest_of(CONTENT)
@@ -58,24 +59,15 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
-async def test_rows(sqlite_registry: RunningRegistry, row: Row) -> None:
-    await fill(sqlite_registry)
-    await row.check(sqlite_registry.client)
-
-
-async def test_rows_on_postgresql(postgres_registry: RunningRegistry) -> None:
-    await fill(postgres_registry)
-    for row in ROWS:
-        await row.check(postgres_registry.client)
-
-
 async def fill(registry: RunningRegistry) -> None:
     """Two repositories, one of them with blobs."""
     await registry.create_repository("app")
     await registry.create_repository("other")
     await registry.client.put_blob("app", CONTENT)
     await registry.client.put_blob("app", b"")
+
+
+test_row, test_rows_on_postgresql = row_tests(ROWS, fill)
 
 
 async def test_deletion_waits_for_the_images(registry: RunningRegistry) -> None:

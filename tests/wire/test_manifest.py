@@ -17,6 +17,7 @@ from tests.support.wire import (
     image_manifest,
     index_manifest,
 )
+from tests.support.wire_rows import row_tests
 
 MISSING = "sha256:" + "0" * 64
 RAW = encode(image_manifest((digest_of(b"{}"), 2), [(digest_of(b"layer"), 5)]))
@@ -64,25 +65,20 @@ READS = [
 ]
 
 
-@pytest.mark.parametrize("row", READS, ids=lambda row: row.what)
-async def test_reads(sqlite_registry: RunningRegistry, row: Row) -> None:
-    await fill(sqlite_registry)
-    await sqlite_registry.client.put_manifest("app", "v1", RAW)
-    await row.check(sqlite_registry.client)
-
-
-async def test_reads_on_postgresql(postgres_registry: RunningRegistry) -> None:
-    await fill(postgres_registry)
-    await postgres_registry.client.put_manifest("app", "v1", RAW)
-    for row in READS:
-        await row.check(postgres_registry.client)
-
-
 async def fill(registry: RunningRegistry) -> None:
     """A repository with the blobs of the image."""
     await registry.create_repository("app")
     await registry.client.put_blob("app", b"{}")
     await registry.client.put_blob("app", b"layer")
+
+
+async def fill_with_image(registry: RunningRegistry) -> None:
+    """The same, with the image under the tag `v1`."""
+    await fill(registry)
+    await registry.client.put_manifest("app", "v1", RAW)
+
+
+test_read, test_reads_on_postgresql = row_tests(READS, fill_with_image)
 
 
 OCI = {"Content-Type": OCI_MANIFEST}

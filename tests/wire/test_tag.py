@@ -2,10 +2,9 @@
 
 import re
 
-import pytest
-
 from tests.support.registry import RunningRegistry
 from tests.support.wire import Row
+from tests.support.wire_rows import row_tests
 
 TAGS = ["1.0", "B", "_x", "a", "b", "latest"]
 SORTED = sorted(TAGS, key=lambda name: (name.lower(), name))
@@ -36,23 +35,14 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
-async def test_rows(sqlite_registry: RunningRegistry, row: Row) -> None:
-    await fill(sqlite_registry)
-    await row.check(sqlite_registry.client)
-
-
-async def test_rows_on_postgresql(postgres_registry: RunningRegistry) -> None:
-    await fill(postgres_registry)
-    for row in ROWS:
-        await row.check(postgres_registry.client)
-
-
 async def fill(registry: RunningRegistry) -> None:
     """Two repositories, one of them with an image."""
     await registry.create_repository("app")
     await registry.create_repository("b/c")
     await registry.client.put_image("app", "v1")
+
+
+test_row, test_rows_on_postgresql = row_tests(ROWS, fill)
 
 
 async def test_tags(registry: RunningRegistry) -> None:
