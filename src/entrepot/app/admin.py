@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -47,6 +47,18 @@ def list_accounts(settings: Settings) -> list[Account]:
         AdminError: the database cannot be used.
     """
     return _with_identity(settings, lambda identity: identity.list_accounts())
+
+
+def unknown_accounts(settings: Settings, account_ids: Sequence[str]) -> list[str]:
+    """Those that neither exist nor are made by the next start; none when the database cannot be used, as before that.
+
+    Raises nothing: who asks has something else to do.
+    """
+    try:
+        known = {account.id for account in list_accounts(settings)}
+    except AdminError:
+        return []
+    return [account_id for account_id in account_ids if account_id not in known | {settings.account_id}]
 
 
 def root_key(settings: Settings, account_id: str, *, rotates: bool) -> AccessKey:

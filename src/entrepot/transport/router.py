@@ -1,5 +1,7 @@
 """The router: a raw path and a few headers decide which plane a request is for.
 
+What belongs to none is a 404, but for `GET /`, where people look first: it says what this is.
+
 Nothing is decoded before that, and a path that could be read in two ways is refused: dot segments, empty segments,
 encoded slashes, control characters.
 
@@ -30,9 +32,22 @@ _SIGNED_QUERY = re.compile(r"(?:^|&)(?:X-Amz-Algorithm|Action)=")
 _SIGNATURE = "AWS4-"
 _FORM = "application/x-www-form-urlencoded"
 
+_FRONT_PAGE = """\
+This is entrepot, a container registry with the API of Amazon ECR. It has no pages for browsers.
+
+  Images    docker, podman, containerd and others push and pull under /v2/.
+            The password: aws ecr get-login-password
+  ECR API   aws ecr ..., with this address as endpoint_url of the profile, or in AWS_ENDPOINT_URL_ECR.
+  Probes    /healthz and /readyz
+
+Start with docs/guides/getting-started.md of the source, or `entrepot --help` where it runs.
+"""
+_NOT_FOUND = "Not Found: images are under /v2/, the ECR API takes POST /; GET / says what this is\n"
+_PLAIN = {"X-Content-Type-Options": "nosniff"}
+
 
 class Router:
-    """Tells planes apart; a request that belongs to none is a plain 404."""
+    """Tells planes apart."""
 
     def __init__(
         self, *, oci: Plane, downloads: Plane, aws: AwsPlane, probes: Mapping[str, Probe] | None = None
@@ -58,7 +73,9 @@ class Router:
             return self._oci
         if path in self._probes:
             return self._answer_probe
-        return self._answer_aws if is_aws(exchange) else _not_found
+        if is_aws(exchange):
+            return self._answer_aws
+        return _front_page if path == "/" and exchange.method in ("GET", "HEAD") else _not_found
 
     async def _answer_probe(self, exchange: Exchange) -> StreamResponse:
         return await _send(exchange, await self._probes[exchange.path]())
@@ -93,4 +110,8 @@ async def _refuse(exchange: Exchange) -> StreamResponse:
 
 
 async def _not_found(_: Exchange) -> StreamResponse:
-    return Response(status=404, text="Not Found\n")
+    return Response(status=404, text=_NOT_FOUND, headers=_PLAIN)
+
+
+async def _front_page(_: Exchange) -> StreamResponse:
+    return Response(text=_FRONT_PAGE, headers=_PLAIN)

@@ -48,6 +48,15 @@ def test_rotation_replaces_the_key(settings: Settings) -> None:
     assert admin.root_key(settings, ACCOUNT, rotates=False) == fresh
 
 
+def test_unknown_accounts_are_those_that_no_start_makes(settings: Settings, tmp_path: Path) -> None:
+    admin.create_account(settings, ACCOUNT, "second")
+    asked = (settings.account_id, "000000000000", ACCOUNT)
+    assert admin.unknown_accounts(settings, asked) == ["000000000000"]
+    never_started = Settings(data_dir=tmp_path / "other")
+    assert admin.unknown_accounts(never_started, asked) == []
+    assert not never_started.data_dir.exists()
+
+
 def test_errors_are_one_line(settings: Settings) -> None:
     admin.create_account(settings, ACCOUNT, "second")
     with pytest.raises(admin.AdminError, match="the account 210987654321 exists already"):

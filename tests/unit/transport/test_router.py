@@ -76,16 +76,27 @@ async def test_planes(method: str, target: str, headers: dict[str, str], expecte
 @pytest.mark.parametrize(
     ("method", "target", "headers"),
     [
-        ("GET", "/", {}),
+        ("POST", "/", {}),
+        ("DELETE", "/", {}),
+        ("GET", "/index.html", {}),
         ("GET", "/v1/search", {}),
         ("GET", "/v20/", {}),
         ("GET", "/healthz/", {}),
         ("POST", "/login", FORM),
-        ("GET", "/?Reaction=x", {}),
     ],
 )
 async def test_nobody(method: str, target: str, headers: dict[str, str]) -> None:
-    assert (await ask(method, target, headers)).status == 404
+    response = await ask(method, target, headers)
+    assert (response.status, response.content_type) == (404, "text/plain")
+    assert "/v2/" in (response.text or "")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("target", ["/", "/?Reaction=x"])
+async def test_browsers_are_told_what_this_is(method: str, target: str) -> None:
+    response = await ask(method, target)
+    assert (response.status, response.content_type) == (200, "text/plain")
+    assert (response.text or "").startswith("This is entrepot, a container registry")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from entrepot.app.admin import unknown_accounts
 from entrepot.app.config import Settings
 from entrepot.app.connect import hosts, trust
 from entrepot.app.connect.certificate import covers, fingerprint, issue
@@ -44,6 +45,8 @@ def connect(settings: Settings, wish: Wish) -> list[str]:
         ConnectError: a wrong wish, or no rights to write a file.
     """
     _check(wish)
+    if unknown := unknown_accounts(settings, wish.accounts):
+        raise ConnectError(f"there is no account {unknown[0]}: first `entrepot admin account create {unknown[0]}`")
     directory = DataDirectory.of(settings)
     wanted = names(wish.accounts, wish.regions)
     try:

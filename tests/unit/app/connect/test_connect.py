@@ -63,6 +63,17 @@ def test_names_certificate_and_state(settings: Settings, wish: Wish) -> None:
     assert found.listener(directory).url == "https://127.0.0.1"
 
 
+def test_an_account_that_is_missing_changes_nothing(
+    settings: Settings, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrepot.app.connect.connect.unknown_accounts", lambda _, asked: asked[1:])
+    with pytest.raises(ConnectError, match="there is no account 210987654321: first `entrepot admin account create"):
+        connect(settings, replace(wish, accounts=("123456789012", "210987654321")))
+    assert (settings.data_dir.parent / "hosts").read_bytes() == HOSTS
+    assert not settings.data_dir.exists()
+    connect(settings, wish)
+
+
 def test_undo_takes_everything_back(settings: Settings, wish: Wish) -> None:
     connect(settings, wish)
     undo(settings)
