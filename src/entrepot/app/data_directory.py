@@ -153,9 +153,17 @@ class DataDirectory:
             raise DataDirectoryError(f"cannot read {self._store_id_file}: {error.strerror}") from error
 
     def make_store_id(self, store_id: str) -> None:
-        """Name the directory of blobs, durable on return. A name that it has stays."""
-        with suppress(FileExistsError):
+        """Name the directory of blobs, durable on return.
+
+        Raises:
+            DataDirectoryError: it cannot be written, or a file is there that names nothing.
+        """
+        try:
             write_private(self._store_id_file, store_id.encode() + b"\n", replaces=False)
+        except FileExistsError as error:
+            raise DataDirectoryError(f"{self._store_id_file} names no directory, and is not replaced") from error
+        except OSError as error:
+            raise DataDirectoryError(f"cannot write {self._store_id_file}: {error.strerror}") from error
 
     def remove_store_id(self) -> None:
         """Take back a name that no database counts on."""

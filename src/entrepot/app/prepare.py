@@ -88,7 +88,8 @@ async def _claim_files(database: Database, directory: DataDirectory, context: Co
     """
     found, now = directory.find_store_id(), context.now_micros()
     store_id = found or context.new_uuid()
-    directory.make_store_id(store_id)  # before the row: a row without its directory would refuse every start
+    if not found:
+        directory.make_store_id(store_id)  # before the row: a row without its directory would refuse every start
     counted = await database.write(lambda connection: file_store.claim(connection, store_id, now))
     if counted == store_id:
         return

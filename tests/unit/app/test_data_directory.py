@@ -144,3 +144,25 @@ def test_a_key_that_others_may_read_is_noticed(directory: DataDirectory) -> None
     assert not directory.is_master_key_exposed()
     (directory.path / "master.key").chmod(0o640)
     assert directory.is_master_key_exposed()
+
+
+def test_the_directory_of_blobs_is_named_once(directory: DataDirectory) -> None:
+    assert directory.find_store_id() == ""
+    directory.make_store_id("one")
+    assert directory.find_store_id() == "one"
+    directory.remove_store_id()
+    assert directory.find_store_id() == ""
+
+
+def test_a_name_that_is_none_is_neither_used_nor_replaced(directory: DataDirectory) -> None:
+    """Or each start would count on a name that no file holds."""
+    (directory.blobs / "store.id").write_text(" \n")
+    with pytest.raises(DataDirectoryError, match=r"store/store.id names no directory, and is not replaced"):
+        directory.make_store_id("one")
+    assert directory.find_store_id() == ""
+
+
+def test_a_name_that_cannot_be_read_is_named(directory: DataDirectory) -> None:
+    (directory.blobs / "store.id").mkdir()
+    with pytest.raises(DataDirectoryError, match=r"cannot read .*store/store.id: Is a directory"):
+        directory.find_store_id()
