@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.support.service",
     "tests.support.image",
     "tests.support.bytes",
+    "tests.support.job",
 ]

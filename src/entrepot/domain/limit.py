@@ -105,3 +105,27 @@ UPLOAD_LEASE_SECONDS = 300
 
 BLOB_PROMISE_RENEWED_SECONDS = 2 * BLOB_PROMISE_SECONDS
 """How far a promise is extended when less than BLOB_PROMISE_SECONDS is left: one write in an hour per blob at most."""
+
+JOB_LEASE_SECONDS = 60
+"""A worker that has not renewed its hold on a job for this long has lost it; it renews four times as often."""
+
+JOB_ATTEMPTS_MAX = 10
+"""Attempts at a job before it is a dead letter: with the waits below, about an hour and a half."""
+
+JOB_RETRY_SECONDS_FIRST = 10
+"""Longest wait after the first failure of a job; it doubles with each further one."""
+
+JOB_RETRY_SECONDS_MAX = 3600
+"""Longest wait between two attempts at a job."""
+
+JOB_ERROR_LENGTH_MAX = 1_000
+"""Characters of a job's last error that are kept."""
+
+JOB_HISTORY_SECONDS = 7 * 24 * 3600
+"""Jobs that are done are forgotten after this."""
+
+DEAD_JOB_HISTORY_SECONDS = 30 * 24 * 3600
+"""Jobs that failed for good are forgotten after this."""
+
+JOB_HISTORY_MAX = 1_000
+"""Jobs of one kind that are done, and as many that are dead, are remembered at most."""

@@ -298,3 +298,27 @@ event = Table(
     Index(None, "occurred_at"),
     sqlite_autoincrement=True,
 )
+
+job = Table(
+    "job",
+    metadata,
+    _row_id(),
+    Column("kind", Name, nullable=False),
+    Column("arguments", Text, nullable=False),  # JSON object
+    Column("unique_key", Name),  # a second job of the same key is not made
+    Column("state", Name, nullable=False),  # pending, running, done, dead
+    Column("due_at", Long),  # when it may be taken: its time, or the end of its lease; NULL when it is over
+    Column("attempts", Integer, nullable=False),  # since it was made or tried again by hand
+    Column("attempts_max", Integer, nullable=False),
+    Column("owner", Name),  # the worker that has it, or had it last
+    Column("fence", Long, nullable=False),  # raised by each claim
+    Column("created_at", Long, nullable=False),
+    Column("started_at", Long),
+    Column("finished_at", Long),
+    Column("error", Text),  # of the last failure, one bounded line
+    Column("result", Text),  # JSON object
+    UniqueConstraint("unique_key"),
+    Index(None, "due_at"),
+    Index(None, "state", "kind", "id"),  # state first, or SQLite looks for due jobs here, kind by kind
+    sqlite_autoincrement=True,
+)
