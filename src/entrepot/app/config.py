@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         description="Processes that serve requests.",
         json_schema_extra={"default_text": "number of cores"},
     )
+    parallel_jobs: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        description="Background jobs that each worker does at a time; 0 leaves them to other servers of the database.",
+    )
     account_id: str = Field(default="123456789012", description="Account that the first start makes: 12 digits.")
     region: str = Field(
         default="us-east-1", description="Region that the first start makes and clients are set up for."

@@ -16,7 +16,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from entrepot.app.config import Settings
 
 _SECRET_KEYS = re.compile(r"authorization|password|secret|token$|signature|master_key|cookie", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(?i)((?:signature|x-amz-security-token|password)=)[^&\s\"']+")
+_SECRET_TEXT = re.compile(
+    r"(?i)((?:signature|x-amz-security-token|password)=)[^&\s\"']+"
+    r"|(://[^/\s:@]*:)[^/@\s]+(?=@)"  # of a URL's user
+)
 _HIDDEN = "[hidden]"
 
 
@@ -52,11 +55,16 @@ def configure(settings: Settings) -> None:
 
 def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Replace values whose key or text says that they are secret."""
-    return {key: _HIDDEN if _SECRET_KEYS.search(key) else _without_secrets(value) for key, value in event.items()}
+    return {key: _HIDDEN if _SECRET_KEYS.search(key) else _hidden_in(value) for key, value in event.items()}
 
 
-def _without_secrets(value: Any) -> Any:
-    return _SECRET_TEXT.sub(rf"\1{_HIDDEN}", value) if isinstance(value, str) else value
+def without_secrets(text: str) -> str:
+    """A text in which what looks like a secret is hidden."""
+    return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2]}{_HIDDEN}", text)
+
+
+def _hidden_in(value: Any) -> Any:
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _renderer(*, is_console: bool) -> Processor:

@@ -9,6 +9,8 @@ import structlog
 from entrepot.app import engine
 from entrepot.app.deployment import Deployment
 from entrepot.app.health import Health
+from entrepot.app.job_handler import CRONS, handlers
+from entrepot.app.job_runner import JobRunner
 from entrepot.app.schedule import Periodic
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
@@ -17,6 +19,7 @@ from entrepot.service.context import Context
 from entrepot.service.event import EventService
 from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
+from entrepot.service.job import JobService
 from entrepot.service.key import KeyService
 from entrepot.service.referrer import ReferrerService
 from entrepot.service.registry_token import RegistryTokenService
@@ -36,9 +39,6 @@ from entrepot.transport.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-SWEEP_SECONDS = 300.0
-TOKEN_PURGE_SECONDS = 3600.0
-EVENT_PURGE_SECONDS = 3600.0
 PULL_FLUSH_SECONDS = 90.0
 KEY_REFRESH_SECONDS = 300.0
 
@@ -51,6 +51,7 @@ class Application:
     storage: Storage
     services: Services
     middleware: Middleware
+    jobs: JobRunner
     schedule: list[Periodic] = field(default_factory=list)
 
     def handler(self, listener: str) -> Handler:
@@ -102,7 +103,9 @@ def assemble(
         watchdog=Watchdog(settings.stall_timeout_seconds),
         on_access=_log_access if settings.access_log else None,
     )
-    return Application(database, storage, services, middleware, _schedule(services, EventService(database, context)))
+    works = handlers(services, EventService(database, context))
+    runner = JobRunner(services.job, works, CRONS, settings.parallel_jobs, context.new_uuid())
+    return Application(database, storage, services, middleware, runner, _schedule(services))
 
 
 def _services(
@@ -120,14 +123,13 @@ def _services(
         upload=UploadService(database, context, storage),
         image=ImageService(database, context),
         referrer=ReferrerService(database),
+        job=JobService(database, context),
     )
 
 
-def _schedule(services: Services, events: EventService) -> list[Periodic]:
+def _schedule(services: Services) -> list[Periodic]:
+    """What each worker does for itself; what is done once for all is a job."""
     return [
-        Periodic("upload-sweep", SWEEP_SECONDS, lambda: services.upload.sweep(services.context.now()), True),
-        Periodic("token-purge", TOKEN_PURGE_SECONDS, services.registry_token.purge_expired, True),
-        Periodic("event-purge", EVENT_PURGE_SECONDS, events.purge, True),
         Periodic("pull-flush", PULL_FLUSH_SECONDS, services.image.pulls.flush, False),
         Periodic("key-refresh", KEY_REFRESH_SECONDS, services.key.refresh, False),
     ]

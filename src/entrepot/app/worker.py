@@ -24,6 +24,9 @@ from entrepot.app.wiring import open_application
 
 log = structlog.get_logger(__name__)
 
+JOB_GRACE_SECONDS = 5.0
+"""What jobs get at most to finish when the server is told to stop; then they are given back."""
+
 Sockets = list[tuple[Listener, socket.socket]]
 
 
@@ -56,13 +59,16 @@ async def _serve(deployment: Deployment, sockets: Sockets, index: int, reporter:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         tasks = [asyncio.create_task(watch_loop()), *schedule.start(application.schedule, is_leader=index == 0)]
         stack.push_async_callback(_cancel, tasks)
+        stack.push_async_callback(application.jobs.drain, 0)
         front = Front()
         for listener, one in sockets:
             handler, idle_seconds = application.handler(listener.url), deployment.settings.idle_timeout_seconds
             await front.listen(handler, one, tls_context(listener), idle_seconds)
         reporter.say("ready")
+        application.jobs.start(makes_periods=index == 0)
         await stop.wait()
-        await front.drain(deployment.settings.shutdown_grace_seconds)
+        grace = deployment.settings.shutdown_grace_seconds
+        await asyncio.gather(front.drain(grace), application.jobs.drain(min(grace, JOB_GRACE_SECONDS)))
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

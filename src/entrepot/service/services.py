@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from entrepot.service.context import Context
     from entrepot.service.identity import IdentityService
     from entrepot.service.image import ImageService
+    from entrepot.service.job import JobService
     from entrepot.service.key import KeyService
     from entrepot.service.referrer import ReferrerService
     from entrepot.service.registry_token import RegistryTokenService
@@ -32,3 +33,4 @@ class Services:
     upload: UploadService
     image: ImageService
     referrer: ReferrerService
+    job: JobService

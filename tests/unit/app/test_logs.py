@@ -24,6 +24,11 @@ def test_secrets_in_texts_are_hidden() -> None:
     assert event["event"] == "GET /layers/1/r/d?expires=1&signature=[hidden]&X-Amz-Signature=[hidden]"
 
 
+def test_passwords_in_urls_are_hidden() -> None:
+    text = "postgresql://entrepot:abc@db/x and http://127.0.0.1:5000/v2/a@sha256:ff"
+    assert logs.without_secrets(text) == "postgresql://entrepot:[hidden]@db/x and http://127.0.0.1:5000/v2/a@sha256:ff"
+
+
 def test_names_that_only_look_alike_stay() -> None:
     event = {"event": "x", "token_id": "abc", "seconds": 1}
     assert logs.hide_secrets(None, "info", dict(event)) == event

@@ -1,0 +1,50 @@
+"""Job handlers: which service does which kind of job, and which kinds come again by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+
+from entrepot.app.job_runner import Handler, Result
+from entrepot.domain.job import Claim, Cron, JobKind
+from entrepot.service.event import EventService
+from entrepot.service.services import Services
+
+CRONS = (
+    Cron(JobKind.UPLOAD_SWEEP, 300),
+    Cron(JobKind.TOKEN_PURGE, 3600),
+    Cron(JobKind.EVENT_PURGE, 3600),
+    Cron(JobKind.JOB_PURGE, 3600),
+)
+
+
+def handlers(services: Services, events: EventService) -> Mapping[str, Handler]:
+    """What does each kind. All of it is safe to repeat and to run twice at once."""
+    return {
+        JobKind.UPLOAD_SWEEP: _told_by(lambda: _sweep(services)),
+        JobKind.TOKEN_PURGE: _counted(services.registry_token.purge_expired),
+        JobKind.EVENT_PURGE: _counted(events.purge),
+        JobKind.JOB_PURGE: _counted(services.job.purge),
+    }
+
+
+async def _sweep(services: Services) -> Result:
+    return asdict(await services.upload.sweep())
+
+
+def _told_by(work: Callable[[], Awaitable[Result]]) -> Handler:
+    """Work that takes no arguments."""
+
+    async def handle(_: Claim) -> Result:
+        return await work()
+
+    return handle
+
+
+def _counted(work: Callable[[], Awaitable[int]]) -> Handler:
+    """Work that says how many it removed."""
+
+    async def handle(_: Claim) -> Result:
+        return {"removed": await work()}
+
+    return handle

@@ -1,0 +1,35 @@
+"""Job handlers: every kind has one, and what comes again by the clock is done by the services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from entrepot.app.job_handler import CRONS, handlers
+from entrepot.domain.job import JobKind
+from entrepot.service.event import EventService
+from tests.support.database import SqliteAddress
+from tests.support.registry import running_registry
+
+
+async def test_every_kind_has_a_handler_that_works(sqlite_address: SqliteAddress, tmp_path: Path) -> None:
+    async with running_registry(sqlite_address, tmp_path / "data") as registry:
+        services = registry.services
+        known = handlers(services, EventService(registry.database, services.context))
+        assert set(known) == set(JobKind)
+        for kind in known:
+            await services.job.submit(kind)
+        for claim in await services.job.claim("test", list(known), 99):
+            assert await services.job.finish(claim, await known[claim.kind](claim))
+        done = {job.kind: job.result for job in await services.job.list_jobs(state="done")}
+    assert done == {
+        "upload-sweep": {"uploads": 0, "objects": 0},
+        "token-purge": {"removed": 0},
+        "event-purge": {"removed": 0},
+        "job-purge": {"removed": 0},
+    }
+
+
+def test_every_period_is_of_a_kind_and_of_one_length() -> None:
+    kinds = [cron.kind for cron in CRONS]
+    assert set(kinds) <= set(JobKind)
+    assert len(kinds) == len(set(kinds))
