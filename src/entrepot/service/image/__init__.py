@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import (
     ImageDigestDoesNotMatch,
     ImageNotFound,
     ImageReferencedByManifestList,
+    LimitExceeded,
 )
 from entrepot.domain.image import FailureCode, Image, ImageDetail, ImageFailure, ImageFilter
 from entrepot.domain.limit import BLOB_PROMISE_RENEWED_SECONDS, MIB
@@ -29,7 +30,7 @@ from entrepot.service.image.batch import judge_batch
 from entrepot.service.image.cache import ImageCache
 from entrepot.service.image.deletion import Deletion, DeletionOutcome, delete_images
 from entrepot.service.image.pull import PullLog
-from entrepot.service.image.push import Push, push_image
+from entrepot.service.image.push import Push, PushOutcome, push_image
 from entrepot.service.image.quota import ImageQuota
 from entrepot.store.metadata import image as images
 from entrepot.store.metadata.base import Database
@@ -106,20 +107,31 @@ class ImageService:
         if digest is not None and digest != manifest.digest:
             raise ImageDigestDoesNotMatch(registry, name, digest)
         now = self._context.now_micros()
-        is_full = await self._is_full(registry, name, now)
+        if self._quota.is_count_due((registry, name), now):
+            await self._count(registry, name, now)
+        is_full = self._quota.is_full((registry, name))
         push = Push(registry, name, manifest, tuple(tags), is_idempotent, is_full, now)
-        outcome = await self._database.write(lambda connection: push_image(connection, push))
+        outcome = await self._push(push)
         if outcome.is_new:
             self._quota.admit((registry, name))
         return PushedImage(manifest, push.image_id, outcome.is_new)
 
-    async def _is_full(self, registry: Registry, name: RepositoryName, now: int) -> bool:
-        """Count, if that is due: before the transaction, so that no writer waits for it."""
-        address = (registry, name)
-        if self._quota.is_count_due(address, now):
-            count = await self._database.read(lambda connection: listing.count_images(connection, registry, name))
-            self._quota.learn(address, count, now)
-        return self._quota.is_full(address)
+    async def _push(self, push: Push) -> PushOutcome:
+        """Push; a new image that a full repository refuses is tried again if there is room by now."""
+        try:
+            return await self._database.write(lambda connection: push_image(connection, push))
+        except LimitExceeded:
+            if not push.is_full:
+                raise
+            await self._count(push.registry, push.repository, push.now_micros)
+            if self._quota.is_full((push.registry, push.repository)):
+                raise
+        return await self._push(replace(push, is_full=False))
+
+    async def _count(self, registry: Registry, name: RepositoryName, now: int) -> None:
+        """Outside the transaction, so that no writer waits for it."""
+        count = await self._database.read(lambda connection: listing.count_images(connection, registry, name))
+        self._quota.learn((registry, name), count, now)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 

@@ -2,9 +2,10 @@
 
 A count walks one index entry per image (8 ms on SQLite and 60 ms on PostgreSQL at the limit), so it is done seldom
 and before the push's transaction: after one, a worker admits an eighth of what is left, at least one image, for at
-most a minute, before it counts again. Pushes cost nothing while a repository is far from full. Pushes in the same
-moment, and other workers within that minute, can exceed the quota a little; a counter row would have made every push
-of a repository wait for every other.
+most a minute, before it counts again. Pushes cost nothing while a repository is far from full; in one that is full
+only new images cost a count, new tags on those that it has do not. Pushes in the same moment, and other workers within
+that minute, can exceed the quota a little; a counter row would have made every push of a repository wait for every
+other.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ RepositoryAddress = tuple[Registry, str]
 @dataclass(slots=True)
 class _Allowance:
     images: int
+    is_full: bool
+    """At the last count."""
     expires_at: int
 
 
@@ -38,7 +41,9 @@ class ImageQuota:
     def is_count_due(self, repository: RepositoryAddress, now_micros: int) -> bool:
         """Whether the images of a repository must be counted before the next push."""
         allowance = self._allowances.get(repository)
-        return allowance is None or allowance.images <= 0 or allowance.expires_at <= now_micros
+        if allowance is None or allowance.expires_at <= now_micros:
+            return True
+        return allowance.images <= 0 and not allowance.is_full
 
     def learn(self, repository: RepositoryAddress, count: int, now_micros: int) -> None:
         """The images of a repository were counted."""
@@ -46,12 +51,12 @@ class ImageQuota:
             self._allowances.clear()
         left = self._limit - count
         share = max(left // SHARE, 1) if left > 0 else 0
-        self._allowances[repository] = _Allowance(share, now_micros + VALID_MICROS)
+        self._allowances[repository] = _Allowance(share, left <= 0, now_micros + VALID_MICROS)
 
     def is_full(self, repository: RepositoryAddress) -> bool:
-        """Whether a repository takes no new image; counted a moment ago, if that was due."""
+        """Whether a repository took no new image when it was last counted: count again before one is refused."""
         allowance = self._allowances.get(repository)
-        return allowance is not None and allowance.images <= 0
+        return allowance is not None and allowance.is_full
 
     def admit(self, repository: RepositoryAddress) -> None:
         """A new image was stored."""

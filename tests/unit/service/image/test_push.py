@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -23,7 +24,7 @@ from entrepot.domain.media_type import OCI_MANIFEST
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.repository import RepositoryName
 from entrepot.service.context import Context
-from entrepot.service.image import ImageService
+from entrepot.service.image import ImageService, listing
 from entrepot.service.image.quota import ImageQuota
 from entrepot.store.metadata import schema
 from tests.support.image import EVERYTHING, NAME, Shelf, descriptor, image_manifest, index_manifest
@@ -214,3 +215,27 @@ async def test_a_full_repository_takes_no_new_image_but_new_tags(shelf: Shelf, c
     assert set(await full.tags()) == {"v0", "v1", "v2", "v4"}
     await images.delete(REGISTRY, NAME, Digest.of(manifests[1]))
     await full.image("3", "v3")
+    with pytest.raises(LimitExceeded):
+        await full.image("4", "v5")
+
+
+async def test_new_tags_in_a_full_repository_cost_no_count(
+    shelf: Shelf, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = ImageService(shelf.database, context, quota=ImageQuota(limit=2))
+    full, counts = Shelf(shelf.database, images, shelf.repository_id), list[str]()
+    manifests = [await full.image(str(i), f"v{i}") for i in range(2)]
+    await full.put(manifests[0], "counted")
+    count = listing.count_images
+
+    def counted(*given: Any) -> int:
+        counts.append("counted")
+        return count(*given)
+
+    monkeypatch.setattr(listing, "count_images", counted)
+    for tag in ("v2", "v3"):
+        await full.put(manifests[0], tag)
+    assert counts == []
+    with pytest.raises(LimitExceeded):
+        await full.image("2", "v4")
+    assert counts == ["counted"]
