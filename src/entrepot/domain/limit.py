@@ -64,6 +64,9 @@ PAGE_SIZE_DEFAULT = 100
 PAGE_SIZE_MAX = 1_000
 """Items of a page at most. Spec: ECR API, MaxResults."""
 
+FILTERED_IMAGES_MAX = 10_000
+"""Images that a page of a filtered list looks at; it may hold fewer than were asked for, and the list goes on."""
+
 REFERRERS_PAGE_SIZE_DEFAULT = 20
 """Referrers of a page when the caller names no size. Spec: ECR API, ListImageReferrers."""
 

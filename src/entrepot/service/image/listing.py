@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
 from entrepot.domain.error import ImageNotFound, InvalidParameter
 from entrepot.domain.image import FailureCode, ImageDetail, ImageFilter
+from entrepot.domain.limit import FILTERED_IMAGES_MAX
 from entrepot.domain.page import Key, Page, PageRequest
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.registry import Registry
@@ -25,6 +26,9 @@ from entrepot.store.metadata import tag as tag_rows
 from entrepot.store.metadata.repository_key import get_repository_key
 
 T = TypeVar("T")
+
+_AFTER_ALL_TAGS: Final = "~"
+"""Bytewise behind every tag: those consist of letters, digits, `.`, `_` and `-`."""
 
 
 def count_images(connection: Connection, registry: Registry, name: str) -> int:
@@ -38,7 +42,9 @@ def list_image_ids(
 ) -> Page[ImageId]:
     """One entry per tag and one per untagged image."""
     key = get_repository_key(connection, registry, name, is_locked=False)
-    return _page(images.list_image_ids(connection, key.id, wanted, _one_more(page)), page.size)
+    end = images.find_page_end(connection, key.id, wanted, page, FILTERED_IMAGES_MAX)
+    rows = images.list_image_ids(connection, key.id, wanted, _one_more(page), end)
+    return _page(rows, page.size, None if end is None else (end, _AFTER_ALL_TAGS))
 
 
 def describe_page(
@@ -46,11 +52,13 @@ def describe_page(
 ) -> Page[ImageDetail]:
     """The images that fit the filter, oldest first."""
     key = get_repository_key(connection, registry, name, is_locked=False)
-    rows = images.describe_page(connection, key.id, wanted, _one_more(page))
+    end = images.find_page_end(connection, key.id, wanted, page, FILTERED_IMAGES_MAX)
+    rows = images.describe_page(connection, key.id, wanted, _one_more(page), end)
     tags = tag_rows.tags_of(connection, [row_id for row_id, _ in rows[: page.size]]) if rows else {}
     return _page(
         [((row_id,), replace(detail, tags=tags.get(row_id, ()))) for row_id, detail in rows],
         page.size,
+        None if end is None else (end,),
     )
 
 
@@ -90,6 +98,7 @@ def _one_more(page: PageRequest) -> PageRequest:
     return PageRequest(page.size + 1, page.after)
 
 
-def _page(rows: Sequence[tuple[Key, T]], size: int) -> Page[T]:
+def _page(rows: Sequence[tuple[Key, T]], size: int, end: Key | None = None) -> Page[T]:
+    """`end` is the key up to which was looked, when there may be more beyond it."""
     shown = rows[:size]
-    return Page([item for _, item in shown], shown[-1][0] if len(rows) > size else None)
+    return Page([item for _, item in shown], shown[-1][0] if len(rows) > size else end)

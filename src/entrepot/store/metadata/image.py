@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles for SQLite too
 
 from entrepot.domain.digest import Digest
@@ -58,7 +58,8 @@ _RECORD_PULL = (
     .values(pulled_at=bindparam("pulled"))
 )
 _ANY_TAG = tag.alias("any_tag")
-_IS_TAGGED = exists().where(_ANY_TAG.c.manifest_id == manifest.c.id)
+# A subquery with a limit: PostgreSQL would hash all tags of the database for an EXISTS.
+_A_TAG = select(_ANY_TAG.c.name).where(_ANY_TAG.c.manifest_id == manifest.c.id).limit(1).scalar_subquery()
 _DETAIL = (
     manifest.c.id,
     manifest.c.digest,
@@ -183,14 +184,17 @@ def find_images(
 
 
 def list_image_ids(
-    connection: Connection, repository_id: int, wanted: ImageFilter, page: PageRequest
+    connection: Connection, repository_id: int, wanted: ImageFilter, page: PageRequest, end: int | None = None
 ) -> list[tuple[tuple[int, str], ImageId]]:
-    """One entry per tag and one per untagged image, each with its key (row id, tag name or empty), in key order."""
+    """One entry per tag and one per untagged image, each with its key (row id, tag name or empty), in key order.
+
+    Images of row ids beyond `end` are left out.
+    """
     name = tag.c.name
     statement = (
         select(manifest.c.id, manifest.c.digest, name)
         .select_from(manifest.outerjoin(tag, tag.c.manifest_id == manifest.c.id))
-        .where(manifest.c.repository_id == repository_id, *_conditions(wanted))
+        .where(manifest.c.repository_id == repository_id, *_conditions(wanted, end))
         .order_by(manifest.c.id, name)
         .limit(page.size)
     )
@@ -207,12 +211,12 @@ def list_image_ids(
 
 
 def describe_page(
-    connection: Connection, repository_id: int, wanted: ImageFilter, page: PageRequest
+    connection: Connection, repository_id: int, wanted: ImageFilter, page: PageRequest, end: int | None = None
 ) -> list[tuple[int, ImageDetail]]:
-    """Images by row id, each with that id; their tags are left empty."""
+    """Images by row id, up to `end`, each with that id; their tags are left empty."""
     statement = (
         select(*_DETAIL)
-        .where(manifest.c.repository_id == repository_id, *_conditions(wanted))
+        .where(manifest.c.repository_id == repository_id, *_conditions(wanted, end))
         .order_by(manifest.c.id)
         .limit(page.size)
     )
@@ -227,14 +231,29 @@ def describe_images(connection: Connection, image_ids: Iterable[int], wanted: Im
     return {row.id: _to_detail(row) for row in connection.execute(statement)}
 
 
-def _conditions(wanted: ImageFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def find_page_end(
+    connection: Connection, repository_id: int, wanted: ImageFilter, page: PageRequest, most: int
+) -> int | None:
+    """The row id up to which a page looks, at most `most` images on; None where it need not be bounded.
+
+    A filter that hardly any image passes would otherwise walk through the whole repository for one page.
+    """
+    if wanted.tag_status is TagStatus.ANY and wanted.status in {None, ImageStatus.ACTIVE}:
+        return None
+    statement = select(manifest.c.id).where(manifest.c.repository_id == repository_id).order_by(manifest.c.id)
+    if page.after is not None:
+        statement = statement.where(manifest.c.id > page.after[0])
+    return connection.execute(statement.limit(1).offset(most - 1)).scalar_one_or_none()
+
+
+def _conditions(wanted: ImageFilter, end: int | None = None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [] if end is None else [manifest.c.id <= end]
     if wanted.status is not None:
         conditions.append(manifest.c.status == wanted.status.value)
     if wanted.tag_status is TagStatus.TAGGED:
-        conditions.append(_IS_TAGGED)
+        conditions.append(_A_TAG.is_not(None))
     elif wanted.tag_status is TagStatus.UNTAGGED:
-        conditions.append(~_IS_TAGGED)
+        conditions.append(_A_TAG.is_(None))
     return conditions
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
 import pytest
 from sqlalchemy import update
 
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import ImageNotFound, InvalidParameter, RepositoryNotFound
 from entrepot.domain.image import ImageFilter, ImageStatus, TagStatus
-from entrepot.domain.page import PageRequest
+from entrepot.domain.page import Page, PageRequest
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.repository import RepositoryName
+from entrepot.service.image import listing
 from entrepot.store.metadata import schema
 from tests.support.image import EVERYTHING, NAME, Shelf
 from tests.support.service import REGISTRY
 
+T = TypeVar("T")
 NONE = RepositoryName("team/none")
 ANY = ImageFilter()
 
@@ -42,6 +48,35 @@ async def test_filters_choose_by_tags_and_status(shelf: Shelf) -> None:
         digests = [Digest.of(raw) for raw in raws]
         assert [image_id.digest for image_id in listed.items] == digests
         assert [detail.digest for detail in described.items] == digests
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+async def test_a_filtered_page_looks_at_few_images_and_the_walk_sees_all(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(listing, "FILTERED_IMAGES_MAX", 2)
+    tags = [(), ("a",), ("b", "c", "d"), ("e",), ("f",), (), (), ("g",), ("h",)]
+    digests = [Digest.of(await shelf.image(str(number), *names)) for number, names in enumerate(tags)]
+    for status, is_wanted in ((TagStatus.UNTAGGED, False), (TagStatus.TAGGED, True)):
+        wanted = [digest for digest, names in zip(digests, tags, strict=True) if bool(names) is is_wanted]
+        entries = [d for d, names in zip(digests, tags, strict=True) if d in wanted for _ in names or ("",)]
+        listed = await pages(partial(shelf.images.list, REGISTRY, NAME, ImageFilter(status)), size)
+        assert [item.digest for page in listed for item in page] == entries
+        described = await pages(partial(shelf.images.describe, REGISTRY, NAME, None, ImageFilter(status)), size)
+        assert [detail.digest for page in described for detail in page] == wanted
+        assert max(len(page) for page in described) <= 2
+
+
+async def pages(read: Callable[[PageRequest], Awaitable[Page[T]]], size: int) -> list[list[T]]:
+    """A walk through a list, page by page."""
+    walked, after = [], None
+    while True:
+        page = await read(PageRequest(size, after))
+        walked.append(page.items)
+        if page.next_key is None:
+            return walked
+        assert after is None or page.next_key > after
+        after = page.next_key
 
 
 async def test_named_images_come_once_in_the_order_named(shelf: Shelf) -> None:
