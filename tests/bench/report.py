@@ -1,4 +1,4 @@
-"""The figures as a table, on the terminal and in docs/benchmarks.md between its two marks."""
+"""The figures as a table, on the terminal and in docs/benchmarks.md between marks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from statistics import median
 from tests.bench.measure import MEASURES, Scale
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+MARKS = {
+    "figures": ("<!-- figures: written by make bench -->", "<!-- end of figures -->"),
+    "growth": ("<!-- growth: written by tests.bench.growth -->", "<!-- end of growth -->"),
+}
+"""Between which lines of the page each table is."""
 
 Figures = Mapping[str, Mapping[str, Sequence[float]]]
 """Measure → contender → one figure per round."""
@@ -42,9 +46,9 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}"
 
 
-def write_page(text: str) -> None:
-    """Replace what stands between the marks, or begin the page."""
-    page = PAGE.read_text() if PAGE.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+def write_page(text: str, place: str = "figures") -> None:
+    """Replace what stands between two marks."""
+    begin, end = MARKS[place]
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}")

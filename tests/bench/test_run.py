@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.growth import OPERATIONS
 from tests.bench.measure import MEASURES
 from tests.bench.start import figures
 
@@ -32,3 +34,18 @@ def test_quick_run_tells_every_figure() -> None:
 def test_starts_are_measured() -> None:
     seconds = figures(1)
     assert {name: len(starts) for name, starts in seconds.items()} == {"first": 1, "later": 1}
+
+
+@pytest.mark.xdist_group("e2e")
+@pytest.mark.usefixtures("postgres_server")  # not this one: it skips where no PostgreSQL is installed
+def test_growth_is_measured() -> None:
+    command = [sys.executable, "-m", "tests.bench.growth", "--small", "40", "--large", "150", "--samples", "3"]
+    command += ["--start-images", "10", "--starts", "1"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+    cells = [cell for line in result.stdout.splitlines() for cell in line.split("|")[2:4]]
+    pairs = [match for cell in cells if (match := re.fullmatch(r" ([\d.]+) / ([\d.]+) ", cell))]
+    figures = [float(figure) for pair in pairs for figure in pair.groups()]
+    assert len(figures) == 2 * 4 * len(OPERATIONS)
+    assert all(figure > 0 for figure in figures)
+    assert "Start with 10 images on sqlite" in result.stdout

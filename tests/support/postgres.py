@@ -40,15 +40,33 @@ SETTINGS = {
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        _remove_leftovers()
-        directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-        (directory / "owner.pid").write_text(str(os.getpid()))
-        os.environ[RUN_DIRECTORY] = str(directory)
+        _begin_run()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        _remove(Path(os.environ.pop(RUN_DIRECTORY)))
+        _end_run()
+
+
+@contextmanager
+def server_of_a_program(prepare_template: Callable[[str], object]) -> Iterator[PostgresServer]:
+    """A server for a program that is no test run."""
+    _begin_run()
+    try:
+        yield PostgresServer.of_this_run(prepare_template)
+    finally:
+        _end_run()
+
+
+def _begin_run() -> None:
+    _remove_leftovers()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (directory / "owner.pid").write_text(str(os.getpid()))
+    os.environ[RUN_DIRECTORY] = str(directory)
+
+
+def _end_run() -> None:
+    _remove(Path(os.environ.pop(RUN_DIRECTORY)))
 
 
 class PostgresServer:
