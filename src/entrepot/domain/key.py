@@ -10,6 +10,16 @@ from dataclasses import dataclass, field
 KEY_BYTES = 32
 """Length of every key: AES-256 and HMAC-SHA256."""
 
+# What keys derived from the master key seal; each name is an input of the derivation.
+CHECK_PURPOSE = "master-key-check"
+DOMAIN_PURPOSE = "encryption-domain"
+ACCESS_KEY_PURPOSE = "access-key"
+
+
+def signing_key_purpose(purpose: str) -> str:
+    """The same for signing keys of a purpose, such as `registry-token`."""
+    return f"signing-key:{purpose}"
+
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:

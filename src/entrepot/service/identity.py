@@ -18,13 +18,13 @@ from entrepot.domain.identity import (
     check_access_key,
     check_account_id,
 )
+from entrepot.domain.key import ACCESS_KEY_PURPOSE
 from entrepot.domain.principal import root_of
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.store.metadata import identity as rows
 from entrepot.store.metadata.base import Database
 
-SEAL_PURPOSE = "access-key"
 KEY_ID_PREFIX = "AKIA"
 KEY_ID_BYTES = 10
 """Random bytes of a key id: 16 characters of A to Z and 2 to 7."""
@@ -139,7 +139,7 @@ class IdentityService:
         return self._insert_root_key(connection, account_id, key_id, secret)
 
     def _insert_root_key(self, connection: Connection, account_id: str, key_id: str, secret: str) -> AccessKey:
-        sealed = self._key.seal(SEAL_PURPOSE, secret.encode(), key_id)
+        sealed = self._key.seal(ACCESS_KEY_PURPOSE, secret.encode(), key_id)
         row = rows.AccessKeyRow(key_id, account_id, root_of(account_id).unique_id, sealed, True, 0)
         if not rows.insert_access_key(connection, row, self._context.now_micros()):
             raise AccessKeyTaken(key_id)
@@ -153,7 +153,7 @@ class IdentityService:
         return self._to_key(row)
 
     def _to_key(self, row: rows.AccessKeyRow) -> AccessKey:
-        secret = self._key.unseal(SEAL_PURPOSE, row.sealed_secret, row.id).decode()
+        secret = self._key.unseal(ACCESS_KEY_PURPOSE, row.sealed_secret, row.id).decode()
         return AccessKey(row.id, root_of(row.account_id), secret, row.is_active, row.access_epoch)
 
 

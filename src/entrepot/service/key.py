@@ -15,14 +15,21 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection
 
-from entrepot.domain.key import KEY_BYTES, MasterKeyMissing, MasterKeyWrong, SealBroken, SigningKey
+from entrepot.domain.key import (
+    CHECK_PURPOSE,
+    DOMAIN_PURPOSE,
+    KEY_BYTES,
+    MasterKeyMissing,
+    MasterKeyWrong,
+    SealBroken,
+    SigningKey,
+    signing_key_purpose,
+)
 from entrepot.service.context import Context
 from entrepot.store.metadata import key as rows
 from entrepot.store.metadata.base import Database
 
 SIGNING_PURPOSES = ("registry-token", "download-url", "page-token")
-CHECK_PURPOSE = "master-key-check"
-DOMAIN_PURPOSE = "encryption-domain"
 SEAL_VERSION = b"\x01"
 NONCE_BYTES = 12
 
@@ -153,13 +160,13 @@ class KeyService:
     def _new_signing_key(self, purpose: str, now: int) -> rows.SigningKeyRow:
         key_id = self._context.random_bytes(8).hex()
         secret = self._context.random_bytes(KEY_BYTES)
-        return rows.SigningKeyRow(key_id, purpose, self.seal(f"signing-key:{purpose}", secret, key_id), now, None)
+        return rows.SigningKeyRow(key_id, purpose, self.seal(signing_key_purpose(purpose), secret, key_id), now, None)
 
     def _take(self, keys: list[rows.SigningKeyRow]) -> None:
         """Keep the keys, those that sign before the retired ones."""
         taken: dict[str, list[SigningKey]] = {}
         for row in sorted(keys, key=lambda row: row.retired_at is not None):
-            secret = self.unseal(f"signing-key:{row.purpose}", row.sealed, row.id)
+            secret = self.unseal(signing_key_purpose(row.purpose), row.sealed, row.id)
             taken.setdefault(row.purpose, []).append(SigningKey(row.id, secret))
         self._signing_keys = taken
 

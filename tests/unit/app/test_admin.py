@@ -10,6 +10,7 @@ import pytest
 from entrepot.app import admin, engine
 from entrepot.app.config import Settings
 from entrepot.app.data_directory import DataDirectory
+from entrepot.app.workbench import CommandError
 from entrepot.service.context import Context
 from entrepot.store.metadata.migrate import migrate_sqlite
 
@@ -59,23 +60,23 @@ def test_unknown_accounts_are_those_that_no_start_makes(settings: Settings, tmp_
 
 def test_errors_are_one_line(settings: Settings) -> None:
     admin.create_account(settings, ACCOUNT, "second")
-    with pytest.raises(admin.AdminError, match="the account 210987654321 exists already"):
+    with pytest.raises(CommandError, match="the account 210987654321 exists already"):
         admin.create_account(settings, ACCOUNT, "second")
-    with pytest.raises(admin.AdminError, match="12 digits"):
+    with pytest.raises(CommandError, match="12 digits"):
         admin.create_account(settings, "12", "third")
-    with pytest.raises(admin.AdminError, match="there is no account 000000000000"):
+    with pytest.raises(CommandError, match="there is no account 000000000000"):
         admin.root_key(settings, "000000000000", rotates=False)
 
 
 def test_a_place_without_a_database_is_named(tmp_path: Path) -> None:
-    with pytest.raises(admin.AdminError, match=r"metadata\.sqlite is missing or made by an older version"):
+    with pytest.raises(CommandError, match=r"metadata\.sqlite is missing or made by an older version"):
         admin.list_accounts(Settings(data_dir=tmp_path / "nothing"))
     assert not (tmp_path / "nothing").exists()
 
 
 def test_another_master_key_is_refused(settings: Settings) -> None:
     (settings.data_dir / "master.key").write_text("00" * 32)
-    with pytest.raises(admin.AdminError, match="the master key does not open this database"):
+    with pytest.raises(CommandError, match="the master key does not open this database"):
         admin.list_accounts(settings)
 
 

@@ -93,7 +93,7 @@ def _admin() -> Iterator[ModuleType]:
     admin = importlib.import_module("entrepot.app.admin")
     try:
         yield admin
-    except admin.AdminError as error:
+    except admin.CommandError as error:
         fail(str(error))
 
 

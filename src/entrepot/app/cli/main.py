@@ -1,6 +1,6 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | admin account create|list|root-key | version
+entrepot serve | connect | verify | admin account create|list|root-key | version
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from entrepot.app.cli.account import account
 from entrepot.app.cli.connect import connect
 from entrepot.app.cli.output import say
 from entrepot.app.cli.serve import serve
+from entrepot.app.cli.verify import verify
 
 app = typer.Typer(
     name="entrepot",
@@ -27,6 +28,7 @@ admin.add_typer(account, name="account")
 app.add_typer(admin, name="admin")
 app.command()(serve)
 app.command()(connect)
+app.command()(verify)
 
 
 @app.command()

@@ -10,7 +10,7 @@ All methods block and are called in pool threads, in parallel for different name
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -62,6 +62,18 @@ class Appended:
     tail: Segment | None
     size_bytes: int
     """Plain bytes of the object with this append."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """Something that lies in a store, whether or not a row names it."""
+
+    storage_key: str
+    is_staged: bool
+    """Whether it is what was staged under the key, rather than the published object."""
+    stored_bytes: int
+    changed_at: float
+    """Seconds since 1970."""
 
 
 class Writer(Protocol):
@@ -190,6 +202,15 @@ class BlobStore(Protocol):
 
         Raises:
             OSError: as `discard`.
+        """
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        """Everything that lies in the store, in no order. Only verification ever asks."""
+
+    def set_aside(self, storage_key: str) -> str | None:
+        """Move the object and everything staged under the key out of the way, where no row finds it; durable.
+
+        Returns where it is now, for people; None when there was nothing.
         """
 
 

@@ -9,7 +9,7 @@ format pass through. See `docs/design/blob.md`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,6 +24,7 @@ from entrepot.store.blob.base import (
     Location,
     Reader,
     Segment,
+    StoredObject,
     Writer,
 )
 
@@ -87,6 +88,12 @@ class EncryptingBlobStore:
 
     def delete(self, storage_key: str) -> None:
         self._inner.delete(storage_key)
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        return self._inner.list_objects()
+
+    def set_aside(self, storage_key: str) -> str | None:
+        return self._inner.set_aside(storage_key)
 
 
 class Frames:

@@ -24,7 +24,7 @@ from pathlib import Path
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.error import StorageFull
 from entrepot.domain.limit import MIB
-from entrepot.store.blob.base import Appended, Location, Segment, StagingGone
+from entrepot.store.blob.base import Appended, Location, Segment, StagingGone, StoredObject
 from entrepot.store.blob.files import (
     DurableDirectories,
     copy_bytes,
@@ -162,6 +162,23 @@ class FilesystemBlobStore:
             fsync_path(path.parent)
         self.discard(storage_key)
 
+    def list_objects(self) -> Iterator[StoredObject]:
+        for root, is_staged in ((self._blobs, False), (self._staging, True)):
+            for path in root.glob("*/*"):
+                with contextlib.suppress(FileNotFoundError):  # it went while we looked
+                    yield _stored_object(path, is_staged=is_staged)
+
+    def set_aside(self, storage_key: str) -> str | None:
+        target = self._root / "quarantine" / _safe(storage_key)
+        moved = [(self.path(storage_key), target), (self._staging_of(storage_key), target.with_suffix(".staging"))]
+        present = [(source, place) for source, place in moved if source.exists()]
+        for source, place in present:
+            self._directories.make(place.parent)
+            source.rename(place)
+            fsync_path(source.parent)
+            fsync_path(place.parent)
+        return ", ".join(str(place) for _, place in present) or None
+
     def path(self, storage_key: str) -> Path:
         """The file of a published object."""
         key = _safe(storage_key)
@@ -282,6 +299,13 @@ def _gone_noticed(storage_key: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise StagingGone(storage_key) from error
+
+
+def _stored_object(path: Path, *, is_staged: bool) -> StoredObject:
+    files = [each.stat() for each in path.iterdir()] if is_staged else []
+    own = path.stat()
+    stored_bytes = sum(each.st_size for each in files) if is_staged else own.st_size
+    return StoredObject(path.name, is_staged, stored_bytes, max(each.st_mtime for each in (own, *files)))
 
 
 def _safe(name: str) -> str:

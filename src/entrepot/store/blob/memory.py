@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.error import StorageFull
-from entrepot.store.blob.base import Appended, Location, Segment
+from entrepot.store.blob.base import Appended, Location, Segment, StoredObject
 
 
 class MemoryBlobStore:
@@ -72,6 +72,16 @@ class MemoryBlobStore:
     def delete(self, storage_key: str) -> None:
         self._objects.pop(storage_key, None)
         self.discard(storage_key)
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        for key, data in list(self._objects.items()):
+            yield StoredObject(key, is_staged=False, stored_bytes=len(data), changed_at=0.0)
+        for key, pieces in list(self._staged.items()):
+            yield StoredObject(key, is_staged=True, stored_bytes=sum(map(len, pieces.values())), changed_at=0.0)
+
+    def set_aside(self, storage_key: str) -> str | None:
+        data, pieces = self._objects.pop(storage_key, None), self._staged.pop(storage_key, None)
+        return None if data is None and pieces is None else "forgotten"
 
 
 class MemoryWriter:

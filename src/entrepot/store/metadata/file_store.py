@@ -16,3 +16,8 @@ def claim(connection: Connection, directory_id: str, now: int) -> str:
     row = {"id": _ONLY, "directory_id": directory_id, "created_at": now}
     connection.execute(_CLAIM[connection.dialect.name], row)
     return str(connection.scalar(select(file_store.c.directory_id)))
+
+
+def find(connection: Connection) -> str | None:
+    """The id of the directory that the database counts on; None while there is none."""
+    return connection.scalar(select(file_store.c.directory_id))

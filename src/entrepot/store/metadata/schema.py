@@ -104,7 +104,8 @@ signing_key = Table(
     Column("purpose", Name, nullable=False),  # registry-token, download-url, page-token
     Column("sealed", LargeBinary, nullable=False),
     Column("created_at", Long, nullable=False),
-    Column("retired_at", Long),  # still verifies until then, signs no more
+    Column("retired_at", Long),  # verifies until then; signs no more once a younger key does
+    Column("signs_at", Long),  # by then every worker knows it; NULL: from the beginning
     Index(None, "purpose"),
 )
 
@@ -284,6 +285,25 @@ doomed_object = Table(
     Column("store", Name, nullable=False),
     Column("not_before", Long, nullable=False),
     Index(None, "not_before"),
+)
+
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1; there is a row while clients may not write
+    Column("reason", Text, nullable=False),
+    Column("begun_at", Long, nullable=False),
+)
+
+set_aside_row = Table(
+    "set_aside_row",
+    metadata,
+    _row_id(),
+    Column("table_name", Name, nullable=False),
+    Column("content", Text, nullable=False),  # JSON object of the row; bytes as {"base64": …}
+    Column("reason", Text, nullable=False),
+    Column("set_aside_at", Long, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 event = Table(

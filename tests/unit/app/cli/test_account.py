@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from entrepot.app import admin
 from entrepot.app.cli.main import app
 from entrepot.app.config import Settings
+from entrepot.app.workbench import CommandError
 from entrepot.domain.identity import AccessKey, Account
 from entrepot.domain.principal import root_of
 from entrepot.store.metadata.base import from_micros
@@ -29,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runner:
 
 def _root_key(_: Settings, account_id: str, *, rotates: bool) -> AccessKey:
     if rotates:
-        raise admin.AdminError(f"there is no account {account_id}")
+        raise CommandError(f"there is no account {account_id}")
     return KEY
 
 

@@ -1,0 +1,120 @@
+"""The workbench of operators' commands: database, keys and bytes, opened beside a running server or without one.
+
+Whatever prevents a command is one line in the operator's words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from entrepot.app import engine
+from entrepot.app.config import Settings
+from entrepot.app.data_directory import DataDirectory, DataDirectoryError
+from entrepot.domain.error import RegistryError, Throttled
+from entrepot.domain.identity import OperatorError
+from entrepot.domain.key import MasterKeyMissing, MasterKeyWrong, SealBroken
+from entrepot.service.context import Context
+from entrepot.service.key import KeyService
+from entrepot.service.storage import Storage
+from entrepot.store.metadata import file_store
+from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.revision import SchemaTooNew, is_postgres_current, is_sqlite_current
+from entrepot.store.metadata.sqlite_file import FileSystemRefused
+
+T = TypeVar("T")
+
+
+class CommandError(Exception):
+    """It cannot be done; the text says why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What a command works on."""
+
+    settings: Settings
+    directory: DataDirectory
+    context: Context
+    database: Database
+    keys: KeyService
+
+    @asynccontextmanager
+    async def open_storage(self) -> AsyncIterator[Storage]:
+        """The bytes, for as long as the block lasts.
+
+        Raises:
+            CommandError: the database counts on another directory than this one.
+        """
+        counted = await self.database.read(file_store.find)
+        if counted is not None and counted != self.directory.find_store_id():
+            raise CommandError(f"the database keeps its blobs in another directory than {self.directory.blobs}")
+        storage = Storage(engine.open_blob_store(self.settings, self.directory), self.keys, self.context)
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+
+def run(settings: Settings, act: Callable[[Workbench], Awaitable[T]]) -> T:
+    """Open everything, act, and close it again.
+
+    Raises:
+        CommandError: it cannot be opened, or the act was refused.
+    """
+
+    async def work() -> T:
+        async with opened(settings) as bench:
+            return await act(bench)
+
+    return spoken(lambda: asyncio.run(work()))
+
+
+def spoken(act: Callable[[], T]) -> T:
+    """Act, with errors in one line.
+
+    Raises:
+        CommandError: it went wrong in a way that an operator can do something about.
+    """
+    try:
+        return act()
+    except (DataDirectoryError, FileSystemRefused, SchemaTooNew, OperatorError) as error:
+        raise CommandError(str(error)) from error
+    except (MasterKeyMissing, MasterKeyWrong, SealBroken) as error:
+        raise CommandError(f"{error}: is this the data directory of the server, and its master key?") from error
+    except Throttled as error:
+        raise CommandError("the database is busy or cannot be reached: try again") from error
+    except RegistryError as error:
+        raise CommandError(" ".join(str(part) for part in error.args) or type(error).__name__) from error
+    except DBAPIError as error:
+        raise CommandError(f"the database cannot be used: {error.orig}") from error
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Workbench]:
+    """Everything open, for as long as the block lasts."""
+    directory, context = DataDirectory.of(settings), Context()
+    check_schema(settings, directory)
+    database = engine.open_database(settings, directory)
+    try:
+        keys = await engine.open_keys(database, context, settings, directory)
+        yield Workbench(settings, directory, context, database, keys)
+    finally:
+        await database.close()
+
+
+def check_schema(settings: Settings, directory: DataDirectory) -> None:
+    """Refuse a database that is missing or not of this version.
+
+    Raises:
+        CommandError, SchemaTooNew
+    """
+    file = directory.sqlite_file
+    if not (is_sqlite_current(file) if file is not None else is_postgres_current(settings.database_url or "")):
+        place = file or "the database"
+        raise CommandError(f"{place} is missing or made by an older version: start `entrepot serve` on it once")
