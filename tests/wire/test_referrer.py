@@ -1,7 +1,7 @@
 """Referrers on /v2/."""
 
 from tests.support.registry import RunningRegistry
-from tests.support.wire import OCI_INDEX, OCI_MANIFEST, descriptor, image_manifest, index_manifest
+from tests.support.wire import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, descriptor, image_manifest, index_manifest
 
 MISSING = "sha256:" + "0" * 64
 EMPTY = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
@@ -14,10 +14,18 @@ async def test_none(registry: RunningRegistry) -> None:
     assert "OCI-Filters-Applied" not in answer.headers
 
 
+async def test_none_in_a_repository_that_does_not_exist(registry: RunningRegistry) -> None:
+    """A 404 would tell clients that there is no such API."""
+    for query in ("", "?artifactType=application/a"):
+        answer = await registry.client.send("GET", f"/v2/none/referrers/{MISSING}{query}")
+        assert (answer.status, answer.headers["Content-Type"], answer.json()) == (200, OCI_INDEX, EMPTY)
+
+
 async def test_refusals(registry: RunningRegistry) -> None:
     await registry.create_repository("app")
     for path, status, codes in (
-        (f"/v2/none/referrers/{MISSING}", 404, ["NAME_UNKNOWN"]),
+        ("/v2/NONE/referrers/" + MISSING, 400, ["NAME_INVALID"]),
+        ("/v2/app/referrers/sha256:" + "A" * 64, 400, ["DIGEST_INVALID"]),
         ("/v2/app/referrers/latest", 400, ["DIGEST_INVALID"]),
         (f"/v2/app/referrers/{MISSING}?next=%00", 400, ["UNSUPPORTED"]),
         (f"/v2/app/referrers/{MISSING}?next=W1tdXQ==", 400, ["UNSUPPORTED"]),
@@ -51,6 +59,10 @@ async def test_listed_with_everything_they_say(registry: RunningRegistry) -> Non
     filtered = await client.send("GET", f"/v2/app/referrers/{subject['digest']}?artifactType=application/a")
     assert [item["digest"] for item in filtered.json()["manifests"]] == [digests[1]]
     assert filtered.headers["OCI-Filters-Applied"] == "artifactType"
+    suffix = "application/vnd.oci.image.config.v1+json"
+    for sent in (suffix, suffix.replace("+", "%2B")):
+        plain = await client.send("GET", f"/v2/app/referrers/{subject['digest']}?artifactType={sent}")
+        assert [item["digest"] for item in plain.json()["manifests"]] == [digests[0]]
     nothing = await client.send("GET", f"/v2/app/referrers/{subject['digest']}?artifactType=application/none")
     assert (nothing.json(), nothing.headers["OCI-Filters-Applied"]) == (EMPTY, "artifactType")
 
@@ -66,9 +78,11 @@ async def test_pages(registry: RunningRegistry) -> None:
         )
         for n in range(5)
     }
-    path, seen = f"/v2/app/referrers/{MISSING}?n=2", []
-    while path:
-        answer = await client.send("GET", path)
-        seen += [item["digest"] for item in answer.json()["manifests"]]
-        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
-    assert (len(seen), set(seen)) == (5, digests)
+    kinds = "&".join(f"artifactType={kind}" for kind in ("application/other", OCI_CONFIG))
+    for query in ("", f"&{kinds}"):
+        path, seen = f"/v2/app/referrers/{MISSING}?n=2{query}", []
+        while path:
+            answer = await client.send("GET", path)
+            seen += [item["digest"] for item in answer.json()["manifests"]]
+            path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        assert (len(seen), set(seen)) == (5, digests)

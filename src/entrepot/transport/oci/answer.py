@@ -48,9 +48,9 @@ def manifest_path(name: str, digest: Digest) -> str:
     return f"/v2/{name}/manifests/{digest}"
 
 
-def next_link(path: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """The Link header to the next page. Spec: RFC 8288."""
-    return {"Link": f'<{path}?{urlencode(parameters, quote_via=quote)}>; rel="next"'}
+def next_link(path: str, parameters: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """The Link header to the next page; a list is a field for each of its values. Spec: RFC 8288."""
+    return {"Link": f'<{path}?{urlencode(parameters, doseq=True, quote_via=quote)}>; rel="next"'}
 
 
 def etag(digest: Digest) -> str:

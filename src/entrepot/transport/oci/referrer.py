@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.web import StreamResponse
 
 from entrepot.domain.digest import Digest
-from entrepot.domain.error import InvalidParameter
+from entrepot.domain.error import InvalidParameter, RepositoryNotFound
 from entrepot.domain.image import ImageStatus, Referrer
 from entrepot.domain.media_type import OCI_INDEX
-from entrepot.domain.page import Key, PageRequest
+from entrepot.domain.page import Key, Page, PageRequest
 from entrepot.domain.repository import parse_repository_name
 from entrepot.transport.oci import answer, paging
 
@@ -35,19 +35,27 @@ class ReferrerHandlers:
         self._referrers = referrers
 
     async def list(self, call: Call, name: str, reference: str) -> StreamResponse:
-        """An index of the referrers, empty when there are none, whether the subject exists or not."""
+        """An index of the referrers, empty when there are none, whether subject and repository exist or not.
+
+        A 404 would tell clients that there is no such API, and they would write a list of their own under a tag.
+        """
         repository, subject = parse_repository_name(name), Digest.parse(reference)
-        kinds = [kind for kind in call.query.get("artifactType", ()) if kind]
+        # A media type has no spaces; clients that do not encode the + of its suffix mean one.
+        kinds = [kind.replace(" ", "+") for kind in call.query.get("artifactType", ()) if kind]
         size, after = paging.page_size(call), _read_key(call.one("next"))
-        await self._access.repository(call, repository, LIST)
-        page = await self._referrers.list(
-            call.registry, repository, subject, kinds or None, ImageStatus.ACTIVE, PageRequest(max(1, size), after)
-        )
+        request = PageRequest(max(1, size), after)
+        try:
+            await self._access.repository(call, repository, LIST)
+            page = await self._referrers.list(
+                call.registry, repository, subject, kinds or None, ImageStatus.ACTIVE, request
+            )
+        except RepositoryNotFound:
+            page = Page([], None)
         headers = {"OCI-Filters-Applied": "artifactType"} if kinds else {}
         if page.next_key:
-            fields = {
+            fields: dict[str, str | list[str]] = {
                 "n": str(size),
-                **({"artifactType": kinds[0]} if kinds else {}),
+                "artifactType": kinds,
                 "next": _write_key(page.next_key),
             }
             headers |= answer.next_link(call.exchange.path, fields)
