@@ -1,10 +1,13 @@
 """Uploads on /v2/: whole, in chunks, resumed, cancelled, mounted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
+from entrepot.store.metadata.schema import upload
 from tests.support.database import DatabaseAddress
 from tests.support.registry import RunningRegistry, running_registry
 from tests.support.wire import Answer, digest_of
@@ -57,6 +60,25 @@ async def test_one_post_with_another_digest(app: RunningRegistry) -> None:
     answer = await app.client.send("POST", f"/v2/app/blobs/uploads/?digest={MISSING}", body=CONTENT)
     assert (answer.status, answer.codes) == (400, ["DIGEST_INVALID"])
     assert (await app.client.send("HEAD", f"/v2/app/blobs/{MISSING}")).status == 404
+
+
+async def test_one_post_that_breaks_off_leaves_no_session(app: RunningRegistry) -> None:
+    """Nobody knows its id, so it would only count among the caller's open uploads for a day."""
+    _, writer = await asyncio.open_connection("127.0.0.1", int(app.url.rpartition(":")[2]))
+    lines = [f"POST /v2/app/blobs/uploads/?digest={DIGEST} HTTP/1.1", "Host: h", "Content-Length: 300000"]
+    writer.write("\r\n".join([*lines, f"Authorization: {app.client.authorization}"]).encode() + b"\r\n\r\nx")
+    await open_uploads_become(app, 1)
+    writer.close()
+    await open_uploads_become(app, 0)
+
+
+async def open_uploads_become(registry: RunningRegistry, wanted: int) -> None:
+    count = select(func.count()).select_from(upload)
+    for _ in range(1000):
+        if (seen := await registry.database.read(lambda connection: connection.scalar(count))) == wanted:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{seen} open uploads instead of {wanted}")
 
 
 async def test_post_then_put(app: RunningRegistry) -> None:
@@ -122,10 +144,14 @@ async def test_chunks_out_of_order(app: RunningRegistry, method: str) -> None:
 
 async def test_a_range_of_another_size(app: RunningRegistry) -> None:
     path = await start(app)
-    answer = await app.client.send("PATCH", path, {"Content-Range": "0-149"}, CONTENT[:100])
-    assert (answer.status, answer.codes) == (400, ["SIZE_INVALID"])
-    answer = await app.client.send("PATCH", path, {"Content-Range": "0-149"}, in_pieces(CONTENT[:100]))
-    assert (answer.status, answer.codes) == (400, ["SIZE_INVALID"])
+    query = f"?digest={DIGEST}"
+    for header in ("0-149", "0-49"):
+        for body in (CONTENT[:100], in_pieces(CONTENT[:100])):
+            for method, target in (("PATCH", path), ("PUT", path + query)):
+                answer = await app.client.send(method, target, {"Content-Range": header}, body)
+                assert (answer.status, answer.codes) == (400, ["SIZE_INVALID"])
+    assert (await app.client.send("GET", path)).headers["Range"] == "0-0"
+    await finish(app, path, body=CONTENT)  # nothing of it was kept
 
 
 async def test_a_wrong_digest_at_the_end(app: RunningRegistry) -> None:
@@ -202,7 +228,15 @@ async def test_methods(app: RunningRegistry) -> None:
     answer = await app.client.send("GET", "/v2/app/blobs/uploads/")
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
     answer = await app.client.send("POST", UNKNOWN)
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET, PATCH, PUT, DELETE")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, PATCH, PUT, DELETE")
+
+
+async def test_the_status_has_the_same_headers_with_head(app: RunningRegistry) -> None:
+    path = await start(app)
+    await app.client.send("PATCH", path, body=CONTENT)
+    got, head = [await app.client.send(method, path) for method in ("GET", "HEAD")]
+    assert (got.status, head.status, head.headers["Range"]) == (204, 204, f"0-{len(CONTENT) - 1}")
+    assert {*got.headers} == {*head.headers}
 
 
 async def test_mount(app: RunningRegistry) -> None:

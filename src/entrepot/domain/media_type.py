@@ -45,7 +45,7 @@ def accepts(accept: list[str], media_type: str) -> bool:
     """
     if not accept:
         return True
-    wanted = {media_type, media_type.partition("/")[0] + "/*", "*/*"}
+    wanted = {media_type, media_type.partition("/")[0] + "/*", "*/*", "*"}  # Java's HttpURLConnection sends a lone *
     for entry in accept:
         kind, *parameters = entry.split(";")
         refused = any(p.strip().lower() in ("q=0", "q=0.0", "q=0.00", "q=0.000") for p in parameters)

@@ -86,7 +86,13 @@ def routes(services: Services, access: Access) -> dict[str, dict[str, Handler]]:
         "manifest": {"GET": manifest.get, "HEAD": manifest.get, "PUT": manifest.put, "DELETE": manifest.delete},
         "blob": {"GET": blob.get, "HEAD": blob.get, "DELETE": blob.delete},
         "uploads": {"POST": upload.start},
-        "upload": {"GET": upload.status, "PATCH": upload.append, "PUT": upload.complete, "DELETE": upload.cancel},
+        "upload": {
+            "GET": upload.status,
+            "HEAD": upload.status,
+            "PATCH": upload.append,
+            "PUT": upload.complete,
+            "DELETE": upload.cancel,
+        },
         "tags": {"GET": tag.list, "HEAD": tag.list},
         "referrers": {"GET": referrer.list, "HEAD": referrer.list},
     }

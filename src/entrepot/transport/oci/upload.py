@@ -6,6 +6,7 @@ disagree" (202 after PATCH, any chunk size, `last byte` in Range).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp.web import StreamResponse
@@ -14,9 +15,9 @@ from entrepot.domain.digest import HEX_LENGTH, Digest
 from entrepot.domain.error import (
     AccessDenied,
     DigestInvalid,
-    LayerDigestMismatch,
     NameInvalid,
     RangeInvalid,
+    RegistryError,
     SizeInvalid,
 )
 from entrepot.domain.repository import RepositoryName, parse_repository_name
@@ -134,8 +135,10 @@ class UploadHandlers:
             await self._uploads.complete(
                 registry, repository, account_id, upload.id, digest, _bytes(call), None, body.length
             )
-        except LayerDigestMismatch:
-            await self._uploads.cancel(registry, repository, account_id, upload.id)
+        except Exception:
+            # Nobody was told its id: it would only count among the caller's open uploads until it expires.
+            with suppress(RegistryError):
+                await self._uploads.cancel(registry, repository, account_id, upload.id)
             raise
         return _created(repository, digest)
 
