@@ -31,6 +31,13 @@ PULL = {
     "X-Content-Type-Options": "nosniff",
 }
 
+
+def beside(count: int, separator: str = "") -> str:
+    """That many tags, as a query or as the header that names them."""
+    tags = [f"{number:0128}" for number in range(count)]
+    return separator.join(tags) if separator else "&".join(f"tag={tag}" for tag in tags)
+
+
 READS = [
     Row("by tag", "GET /v2/app/manifests/v1", 200, answer=PULL, answer_body=RAW),
     Row("by digest", f"GET /v2/app/manifests/{DIGEST}", 200, answer=PULL, answer_body=RAW),
@@ -39,6 +46,7 @@ READS = [
     Row("head by digest", f"HEAD /v2/app/manifests/{DIGEST}", 200, answer=PULL, answer_body=b""),
     Row("unknown query", "GET /v2/app/manifests/v1?ns=example.com&x=%00", 200, answer=PULL),
     Row("accept anything", "GET /v2/app/manifests/v1", 200, {"Accept": "*/*"}),
+    Row("accept a lone star", "GET /v2/app/manifests/v1", 200, {"Accept": "text/html, *; q=.2"}),
     Row("accept list", "GET /v2/app/manifests/v1", 200, {"Accept": f"{DOCKER_MANIFEST}, {OCI_MANIFEST};q=0.5"}),
     Row(
         "accept lines",
@@ -96,6 +104,12 @@ PUSHES = [
     ),
     Row("by digest", f"PUT /v2/app/manifests/{DIGEST}", 201, OCI, RAW, answer={"OCI-Tag": None}),
     Row("with tags", f"PUT /v2/app/manifests/{DIGEST}?tag=a&tag=b", 201, OCI, RAW, answer={"OCI-Tag": "a, b"}),
+    Row("one tag twice", f"PUT /v2/app/manifests/{DIGEST}?tag=a&tag=a", 201, OCI, RAW, answer={"OCI-Tag": "a"}),
+    Row(
+        "many tags", f"PUT /v2/app/manifests/{DIGEST}?{beside(50)}", 201, OCI, RAW, answer={"OCI-Tag": beside(50, ", ")}
+    ),
+    Row("too many tags", f"PUT /v2/app/manifests/{DIGEST}?{beside(51)}", 414, OCI, RAW, codes=("UNSUPPORTED",)),
+    Row("tags beside a tag", "PUT /v2/app/manifests/v1?tag=a", 201, OCI, RAW, answer={"OCI-Tag": None}),
     Row("parameters", "PUT /v2/app/manifests/v1", 201, {"Content-Type": OCI_MANIFEST + "; charset=utf-8"}, RAW),
     Row("no type", "PUT /v2/app/manifests/v1", 201, {}, RAW),
     Row("another digest", f"PUT /v2/app/manifests/{MISSING}", 400, OCI, RAW, codes=("DIGEST_INVALID",)),

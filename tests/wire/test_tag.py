@@ -14,7 +14,7 @@ ROWS = [
     Row("negative", "GET /v2/app/tags/list?n=-1", 400, codes=("UNSUPPORTED",)),
     Row("other digits", "GET /v2/app/tags/list?n=%D9%A3", 400, codes=("UNSUPPORTED",)),
     Row("control character", "GET /v2/app/tags/list?last=%00", 400, codes=("UNSUPPORTED",)),
-    Row("too many fields", "GET /v2/app/tags/list?" + "&".join(["n=1"] * 300), 400, codes=("UNSUPPORTED",)),
+    Row("too many fields", "GET /v2/app/tags/list?" + "&".join(["n=1"] * 300), 414, codes=("UNSUPPORTED",)),
     Row("zero", "GET /v2/app/tags/list?n=0", 200, answer={"Link": None}, answer_body=b'{"name":"app","tags":[]}'),
     Row("no repository", "GET /v2/none/tags/list", 404, codes=("NAME_UNKNOWN",)),
     Row("no name", "GET /v2/-/tags/list", 400, codes=("NAME_INVALID",)),

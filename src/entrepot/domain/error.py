@@ -163,6 +163,14 @@ class InvalidParameter(Invalid):
         self.field, self.detail = field, detail
 
 
+class QueryTooLong(Invalid):
+    """A query has more fields than we read, or one of them more often; `detail` says which."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class InvalidResourceArn(Invalid):
     """The ARN names no repository of ours."""
 

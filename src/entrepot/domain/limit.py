@@ -46,6 +46,10 @@ REPOSITORIES_MAX = 100_000
 IMAGES_MAX = 100_000
 """Images in one repository. Spec: ECR service quotas."""
 
+IMAGE_TAGS_PER_PUSH_MAX = 50
+"""Image tags beside a manifest pushed by digest. Spec: OCI Distribution after 1.1, at least 10; the answer names them
+all in one header, of which many clients and proxies take 8 KiB."""
+
 IMAGE_TAGS_PER_IMAGE_MAX = 1_000
 """Image tags on one image. Spec: ECR service quotas."""
 

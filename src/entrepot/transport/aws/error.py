@@ -240,6 +240,7 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     ),
     domain.InvalidLayerPart: Row("InvalidLayerPartException", _layer_part, members=_layer_part_members),
     domain.RangeInvalid: _invalid("partFirstByte", lambda e: f"The upload stands at byte {e.offset}"),
+    domain.QueryTooLong: _invalid("query", _detail),
     domain.SizeInvalid: _invalid("layerPartBlob", _detail),
     domain.LayerPartTooSmall: Row(
         "LayerPartTooSmallException",

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 from entrepot.auth.authorize import RequestFacts
 from entrepot.auth.docker_login import challenge, read_login, registry_for
-from entrepot.domain.error import AccessDenied, InvalidParameter, RepositoryNotFound, TokenInvalid
+from entrepot.domain.error import AccessDenied, QueryTooLong, RepositoryNotFound, TokenInvalid
 from entrepot.domain.principal import Caller, Principal
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
@@ -36,7 +36,7 @@ _NOTHING: Final = RepositoryName("")
 """No repository has this name: a view of it reads the caller's epoch and nothing else."""
 
 QUERY_FIELDS_MAX = 200
-"""More fields than any request of ours has; bounds tags given with one manifest too."""
+"""More fields than any request of ours has."""
 
 
 class Call:
@@ -66,14 +66,14 @@ class Call:
         """The query's fields; unknown ones are nobody's business.
 
         Raises:
-            InvalidParameter: too many fields.
+            QueryTooLong: too many fields.
         """
         if self._query is None:
             raw = self.exchange.query
             try:
                 self._query = parse_qs(raw, True, max_num_fields=QUERY_FIELDS_MAX) if raw else {}
             except ValueError as error:
-                raise InvalidParameter("query", "has too many fields") from error
+                raise QueryTooLong(f"The query has more than {QUERY_FIELDS_MAX} fields") from error
         return self._query
 
     def one(self, field: str) -> str | None:

@@ -118,6 +118,7 @@ ROWS: dict[type[domain.RegistryError], Row] = {
         "UNSUPPORTED",
         lambda e: f"Invalid parameter at '{e.field}' failed to satisfy constraint: '{e.detail}'",
     ),
+    domain.QueryTooLong: Row(414, "UNSUPPORTED", _detail),
     domain.InvalidResourceArn: Row(400, "NAME_INVALID", lambda _: "Invalid ARN"),
     domain.InvalidTagParameter: Row(400, "UNSUPPORTED", _detail),
     domain.TooManyTags: Row(400, "UNSUPPORTED", lambda e: f"More than {e.limit} resource tags"),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from aiohttp.web import Response, StreamResponse
 
 from entrepot.domain.digest import Digest
-from entrepot.domain.error import ImageNotFound, ManifestTooLarge
+from entrepot.domain.error import ImageNotFound, ManifestTooLarge, QueryTooLong
 from entrepot.domain.image import ImageStatus
-from entrepot.domain.limit import MANIFEST_BYTES_MAX
+from entrepot.domain.limit import IMAGE_TAGS_PER_PUSH_MAX, MANIFEST_BYTES_MAX
 from entrepot.domain.media_type import accepts
 from entrepot.domain.reference import ImageId, Reference, Tag, parse_reference
 from entrepot.domain.repository import parse_repository_name
@@ -56,7 +56,7 @@ class ManifestHandlers:
         """Push a manifest; a push by digest may name image tags in its query."""
         repository, wanted = parse_repository_name(name), parse_reference(reference)
         digest = wanted if isinstance(wanted, Digest) else None
-        tags = [wanted] if isinstance(wanted, Tag) else [Tag.parse(text) for text in call.query.get("tag", ())]
+        tags = [wanted] if isinstance(wanted, Tag) else _tags_beside(call)
         await self._access.repository(call, repository, WRITE)
         raw = await _read(call)
         pushed = await self._images.put(
@@ -85,6 +85,14 @@ class ManifestHandlers:
         await self._access.repository(call, repository, DELETE)
         await self._images.delete(call.registry, repository, wanted)
         return answer.empty(202, {})
+
+
+def _tags_beside(call: Call) -> list[Tag]:
+    """The image tags that the query of a push by digest names, each once."""
+    names = call.query.get("tag", [])
+    if len(names) > IMAGE_TAGS_PER_PUSH_MAX:
+        raise QueryTooLong(f"More than {IMAGE_TAGS_PER_PUSH_MAX} image tags beside one manifest")
+    return [Tag.parse(name) for name in dict.fromkeys(names)]
 
 
 async def _read(call: Call) -> bytes:

@@ -28,6 +28,7 @@ EXAMPLES: list[domain.RegistryError] = [
     domain.BlobReferenced("app", DIGEST),
     domain.LayerAlreadyExists(REGISTRY, "app", DIGEST),
     domain.InvalidParameter("n", "is wrong"),
+    domain.QueryTooLong("no"),
     domain.InvalidResourceArn("arn"),
     domain.InvalidTagParameter("is wrong"),
     domain.TooManyTags(50),
