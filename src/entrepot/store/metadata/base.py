@@ -72,9 +72,3 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert:
     if connection.dialect.name == "postgresql":
         return cast("sqlite.Insert", postgresql.insert(table))  # the same methods under another name
     return sqlite.insert(table)
-
-
-def inserts(table: Table, finish: Callable[[sqlite.Insert], T]) -> dict[str, T]:
-    """The same statement built once for each engine: `inserts(...)[connection.dialect.name]`."""
-    made = {"sqlite": sqlite.insert(table), "postgresql": cast("sqlite.Insert", postgresql.insert(table))}
-    return {dialect: finish(statement) for dialect, statement in made.items()}

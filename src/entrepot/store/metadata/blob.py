@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles for SQLite too
 
 from entrepot.domain.digest import Digest
 from entrepot.domain.image import ImageStatus
-from entrepot.store.metadata.base import inserts
 from entrepot.store.metadata.image import to_digest
 from entrepot.store.metadata.schema import blob, manifest, manifest_reference, repository_blob
+from entrepot.store.metadata.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,19 @@ _LINKS = (
         blob.c.digest.in_(bindparam("digests", expanding=True)),
     )
 )
-_INSERT_BLOB = inserts(
-    blob,
-    lambda statement: statement.on_conflict_do_nothing(index_elements=["domain_id", "digest"]).returning(blob.c.id),
+_INSERT_BLOB = Statement(
+    insert(blob)
+    .values({name: bindparam(name) for name in NewBlob.__dataclass_fields__})
+    .on_conflict_do_nothing(index_elements=["domain_id", "digest"])
+    .returning(blob.c.id)
 )
-_INSERT_LINK = inserts(
-    repository_blob, lambda statement: statement.on_conflict_do_nothing().returning(repository_blob.c.blob_id)
+_INSERT_LINK = Statement(
+    insert(repository_blob)
+    .values({name: bindparam(name) for name in ("repository_id", "blob_id", "linked_at", "keep_until")})
+    .on_conflict_do_nothing()
+    .returning(repository_blob.c.blob_id)
 )
-_HOLD_BLOB = (
+_HOLD_BLOB = Statement(
     select(blob.c.id)
     .where(blob.c.domain_id == bindparam("domain_id"), blob.c.digest == bindparam("digest"))
     .with_for_update(read=True, key_share=True)
@@ -82,20 +88,21 @@ _HOLD_BLOB = (
 def insert_blob(connection: Connection, row: NewBlob) -> int | None:
     """Record a blob; None when the domain holds its digest already."""
     values = {name: getattr(row, name) for name in NewBlob.__dataclass_fields__} | {"digest": str(row.digest)}
-    row_id: int | None = connection.scalar(_INSERT_BLOB[connection.dialect.name], values)
-    return row_id
+    made = _INSERT_BLOB.row(connection, values)
+    return made[0] if made else None
 
 
 def hold_blob(connection: Connection, domain_id: int, digest: Digest) -> int | None:
     """The id of a blob of the domain, kept from collection until the transaction ends (FOR KEY SHARE)."""
-    return connection.scalar(_HOLD_BLOB, {"domain_id": domain_id, "digest": str(digest)})
+    found = _HOLD_BLOB.row(connection, {"domain_id": domain_id, "digest": str(digest)})
+    return found[0] if found else None
 
 
 def link_blob(connection: Connection, repository_id: int, blob_id: int, now: int, keep_until: int) -> bool:
     """Have the repository hold a blob until at least `keep_until`; whether it did not hold it before."""
     row = {"repository_id": repository_id, "blob_id": blob_id, "linked_at": now, "keep_until": keep_until}
     # Counted by what comes back: the row count of an INSERT is not to be had from every driver.
-    made = connection.scalar(_INSERT_LINK[connection.dialect.name], row) is not None
+    made = _INSERT_LINK.row(connection, row) is not None
     if not made:
         extend_promise(connection, repository_id, [blob_id], keep_until, keep_until)
     return made

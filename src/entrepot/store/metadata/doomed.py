@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles for SQLite too
 
-from entrepot.store.metadata.base import inserts
 from entrepot.store.metadata.schema import doomed_object
+from entrepot.store.metadata.statement import Statement
 
 STAGING_SUFFIX = ".staging"
 """Behind a storage key: only what was staged under it is doomed, the object of that key lives."""
 
-_DOOM = inserts(doomed_object, lambda statement: statement.on_conflict_do_nothing())
+_DOOM = Statement(
+    insert(doomed_object)
+    .values({name: bindparam(name) for name in doomed_object.c.keys()})
+    .on_conflict_do_nothing()
+)
 
 
 def doom(connection: Connection, storage_key: str, store: str, not_before: int) -> None:
     """Have an object's bytes removed after a time (microseconds); a second sentence changes nothing."""
     row = {"storage_key": storage_key, "store": store, "not_before": not_before}
-    connection.execute(_DOOM[connection.dialect.name], row)
+    _DOOM.change(connection, row)
 
 
 def list_due(connection: Connection, store: str, now: int, limit: int) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from entrepot.domain.event import Event
 from entrepot.store.metadata.schema import event
+from entrepot.store.metadata.statement import Statement
 
-_INSERT = insert(event)
+_INSERT = Statement(insert(event).values({name: bindparam(name) for name in event.c.keys() if name != "id"}))
 
 
 def insert_event(connection: Connection, registry_id: int, happened: Event, now_micros: int) -> None:
@@ -21,7 +22,7 @@ def insert_event(connection: Connection, registry_id: int, happened: Event, now_
         "details": json.dumps(happened.details, separators=(",", ":")),
         "occurred_at": now_micros,
     }
-    connection.execute(_INSERT, values)
+    _INSERT.change(connection, values)
 
 
 def delete_events(connection: Connection, before_micros: int, limit: int) -> int:

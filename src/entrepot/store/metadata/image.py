@@ -19,9 +19,23 @@ from entrepot.domain.repository import RepositoryName
 from entrepot.domain.view import ImageRow
 from entrepot.store.metadata.base import from_micros, from_optional_micros
 from entrepot.store.metadata.schema import manifest, tag
+from entrepot.store.metadata.statement import Statement
 
-_INSERT = (
+_INSERTED = (
+    "repository_id",
+    "digest",
+    "media_type",
+    "artifact_type",
+    "subject_digest",
+    "size_bytes",
+    "image_size_bytes",
+    "status",
+    "pushed_at",
+    "raw",
+)
+_INSERT = Statement(
     insert(manifest)
+    .values({name: bindparam(name) for name in _INSERTED})
     .on_conflict_do_nothing(index_elements=[manifest.c.repository_id, manifest.c.digest])
     .returning(manifest.c.id)
 )
@@ -99,7 +113,8 @@ def insert_image(
         "pushed_at": now_micros,
         "raw": pushed.raw,
     }
-    return connection.execute(_INSERT, values).scalar_one_or_none()
+    made = _INSERT.row(connection, values)
+    return made[0] if made else None
 
 
 def lock_image(connection: Connection, repository_id: int, digest: Digest) -> int | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from entrepot.domain.digest import Digest
 from entrepot.store.metadata.image import to_digest
 from entrepot.store.metadata.schema import blob, manifest, manifest_reference, repository_blob
+from entrepot.store.metadata.statement import Statement
 
 
 class ReferenceKind(StrEnum):
@@ -39,22 +41,13 @@ class Reference:
     child_id: int | None = None
 
 
-_INSERT = insert(manifest_reference)
+_INSERT = Statement(
+    insert(manifest_reference).values({name: bindparam(name) for name in manifest_reference.c.keys()})
+)
 _BLOBS_OF = select(manifest_reference.c.blob_id).where(
     manifest_reference.c.manifest_id == bindparam("image_id"), manifest_reference.c.blob_id.is_not(None)
 )
 _DELETE = delete(manifest_reference).where(manifest_reference.c.manifest_id == bindparam("image_id"))
-_LOCK_LINKS = (
-    select(blob.c.id, blob.c.digest, blob.c.size_bytes)
-    .join(repository_blob, repository_blob.c.blob_id == blob.c.id)
-    .where(
-        repository_blob.c.repository_id == bindparam("repository_id"),
-        blob.c.domain_id == bindparam("domain_id"),
-        blob.c.digest.in_(bindparam("digests", expanding=True)),
-    )
-    .order_by(blob.c.id)
-    .with_for_update(read=True, key_share=True)
-)
 _PARENTS = (
     select(manifest.c.id, manifest.c.digest)
     .join(manifest_reference, manifest_reference.c.manifest_id == manifest.c.id)
@@ -72,9 +65,29 @@ def lock_links(
     connection: Connection, repository_id: int, domain_id: int, digests: Iterable[Digest]
 ) -> dict[Digest, Link]:
     """The blobs of `digests` that the repository links, kept from unlinking until the transaction ends."""
-    names = list({str(digest) for digest in digests})
-    key = {"repository_id": repository_id, "domain_id": domain_id, "digests": names}
-    return {to_digest(text): Link(row_id, size) for row_id, text, size in connection.execute(_LOCK_LINKS, key)}
+    names = sorted({str(digest) for digest in digests})
+    if not names:
+        return {}
+    wanted = {f"digest_{number}": name for number, name in enumerate(names)}
+    key = {"repository_id": repository_id, "domain_id": domain_id, **wanted}
+    rows = _lock_links(len(names)).rows(connection, key)
+    return {to_digest(text): Link(row_id, size) for row_id, text, size in rows}
+
+
+@lru_cache(maxsize=128)
+def _lock_links(count: int) -> Statement:
+    """By how many digests it asks for: `digest_0`, `digest_1`, …."""
+    return Statement(
+        select(blob.c.id, blob.c.digest, blob.c.size_bytes)
+        .join(repository_blob, repository_blob.c.blob_id == blob.c.id)
+        .where(
+            repository_blob.c.repository_id == bindparam("repository_id"),
+            blob.c.domain_id == bindparam("domain_id"),
+            blob.c.digest.in_([bindparam(f"digest_{number}") for number in range(count)]),
+        )
+        .order_by(blob.c.id)
+        .with_for_update(read=True, key_share=True)
+    )
 
 
 def insert_references(
@@ -94,7 +107,7 @@ def insert_references(
         for position, reference in enumerate(references)
     ]
     if values:
-        connection.execute(_INSERT, values)
+        _INSERT.change_all(connection, values)
 
 
 def find_parents(connection: Connection, image_id: int) -> list[Digest]:

@@ -13,6 +13,7 @@ from entrepot.domain.error import RepositoryNotFound
 from entrepot.domain.registry import Registry
 from entrepot.domain.tag_mutability import TagMutability
 from entrepot.store.metadata.schema import registry, repository
+from entrepot.store.metadata.statement import Statement
 from entrepot.store.metadata.view import to_tag_mutability
 
 
@@ -26,7 +27,7 @@ class RepositoryKey:
     tag_mutability: TagMutability
 
 
-_FIND = (
+_KEY = (
     select(
         repository.c.id,
         repository.c.registry_id,
@@ -41,7 +42,8 @@ _FIND = (
         repository.c.name == bindparam("name"),
     )
 )
-_LOCK = _FIND.with_for_update(read=True, key_share=True, of=repository)
+_FIND = Statement(_KEY)
+_LOCK = Statement(_KEY.with_for_update(read=True, key_share=True, of=repository))
 
 
 def get_repository_key(connection: Connection, owner: Registry, name: str, *, is_locked: bool) -> RepositoryKey:
@@ -51,9 +53,7 @@ def get_repository_key(connection: Connection, owner: Registry, name: str, *, is
         RepositoryNotFound: no repository of that name in `owner`.
     """
     statement = _LOCK if is_locked else _FIND
-    row = connection.execute(
-        statement, {"account": owner.account_id, "region": owner.region, "name": name}
-    ).one_or_none()
+    row = statement.row(connection, {"account": owner.account_id, "region": owner.region, "name": name})
     if row is None:
         raise RepositoryNotFound(owner, name)
     row_id, registry_id, domain_id, mode, filters = row

@@ -10,15 +10,18 @@ from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles fo
 from entrepot.domain.page import PageRequest
 from entrepot.domain.reference import Tag
 from entrepot.store.metadata.schema import tag
+from entrepot.store.metadata.statement import Statement
 
-_INSERT = insert(tag)
+_INSERT = insert(tag).values({name: bindparam(name) for name in tag.c.keys()})
 _UNIQUE = (tag.c.repository_id, tag.c.name)
-_FIX = _INSERT.on_conflict_do_nothing(index_elements=_UNIQUE).returning(tag.c.name)
-_MOVE = _INSERT.on_conflict_do_update(
-    index_elements=_UNIQUE,
-    set_={"manifest_id": _INSERT.excluded.manifest_id, "tagged_at": _INSERT.excluded.tagged_at},
-    where=tag.c.manifest_id != _INSERT.excluded.manifest_id,
-).returning(tag.c.name)
+_FIX = Statement(_INSERT.on_conflict_do_nothing(index_elements=_UNIQUE).returning(tag.c.name))
+_MOVE = Statement(
+    _INSERT.on_conflict_do_update(
+        index_elements=_UNIQUE,
+        set_={"manifest_id": _INSERT.excluded.manifest_id, "tagged_at": _INSERT.excluded.tagged_at},
+        where=tag.c.manifest_id != _INSERT.excluded.manifest_id,
+    ).returning(tag.c.name)
+)
 _TARGET = select(tag.c.manifest_id).where(
     tag.c.repository_id == bindparam("repository_id"), tag.c.name == bindparam("name")
 )
@@ -33,17 +36,19 @@ _TAGS_OF = (
     .where(tag.c.manifest_id.in_(bindparam("image_ids", expanding=True)))
     .order_by(tag.c.manifest_id, tag.c.name_lower, tag.c.name)
 )
-_NTH_OF_IMAGE = select(tag.c.name).where(tag.c.manifest_id == bindparam("image_id")).limit(1).offset(bindparam("count"))
+_NTH_OF_IMAGE = Statement(
+    select(tag.c.name).where(tag.c.manifest_id == bindparam("image_id")).limit(1).offset(bindparam("count"))
+)
 
 
 def fix_tag(connection: Connection, repository_id: int, name: Tag, image_id: int, now_micros: int) -> bool:
     """Put a tag that does not exist on an image; whether that happened."""
-    return connection.execute(_FIX, _values(repository_id, name, image_id, now_micros)).first() is not None
+    return _FIX.row(connection, _values(repository_id, name, image_id, now_micros)) is not None
 
 
 def move_tag(connection: Connection, repository_id: int, name: Tag, image_id: int, now_micros: int) -> bool:
     """Put a tag on an image, taking it from another; False when it was on that image already."""
-    return connection.execute(_MOVE, _values(repository_id, name, image_id, now_micros)).first() is not None
+    return _MOVE.row(connection, _values(repository_id, name, image_id, now_micros)) is not None
 
 
 def _values(repository_id: int, name: Tag, image_id: int, now_micros: int) -> dict[str, str | int]:
@@ -72,7 +77,7 @@ def find_targets(
 
 def has_more_tags(connection: Connection, image_id: int, count: int) -> bool:
     """Whether an image has more than `count` tags: a walk over at most that many entries of an index."""
-    return connection.execute(_NTH_OF_IMAGE, {"image_id": image_id, "count": count}).first() is not None
+    return _NTH_OF_IMAGE.row(connection, {"image_id": image_id, "count": count}) is not None
 
 
 def tags_of(connection: Connection, image_ids: Iterable[int]) -> dict[int, tuple[Tag, ...]]:

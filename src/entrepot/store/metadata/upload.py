@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
 
 from entrepot.store.metadata.schema import registry, repository, upload, upload_segment
+from entrepot.store.metadata.statement import Statement, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +90,34 @@ _COLUMNS = (
     registry.c.region,
     repository.c.name.label("repository"),
 )
-_FIND = (
+_FIND = Statement(
     select(*_COLUMNS)
     .join(repository, repository.c.id == upload.c.repository_id)
     .join(registry, registry.c.id == repository.c.registry_id)
     .where(upload.c.id == bindparam("id"))
 )
 _NO_BYTES = {"offset_bytes": 0, "tail_bytes": 0, "parts": 0, "last_part_bytes": 0, "has_short_part": False}
-_INSERT = insert(upload)
+_NEW = (*NewUpload.__dataclass_fields__, *_NO_BYTES)
+_INSERT = Statement(insert(upload).values({name: bindparam(name) for name in _NEW}))
 _OPEN = (
     select(upload.c.id)
     .where(upload.c.principal_id == bindparam("principal_id"))
     .limit(bindparam("most", type_=Integer()))
     .subquery()
 )
-_COUNT_OPEN = select(func.count()).select_from(_OPEN)
-_HOLD = select(upload.c.offset_bytes, upload.c.lease).where(upload.c.id == bindparam("id")).with_for_update()
-_DELETE = delete(upload).where(upload.c.id == bindparam("id"))
-_LEASE_ANYWHERE = (
+_COUNT_OPEN = Statement(select(func.count()).select_from(_OPEN))
+_HOLD = Statement(
+    select(upload.c.offset_bytes, upload.c.lease).where(upload.c.id == bindparam("id")).with_for_update()
+)
+_DELETE = Statement(delete(upload).where(upload.c.id == bindparam("id")))
+_TAKE = (
     update(upload)
     .where(upload.c.id == bindparam("of_id"))
     .values({name: bindparam(name) for name in ("lease", "lease_expires_at", "expires_at")})
 )
-_LEASE = _LEASE_ANYWHERE.where(upload.c.offset_bytes == bindparam("of_offset"))
-_COMMIT = (
+_LEASE_ANYWHERE = Statement(_TAKE)
+_LEASE = Statement(_TAKE.where(upload.c.offset_bytes == bindparam("of_offset")))
+_COMMIT = Statement(
     update(upload)
     .where(
         upload.c.id == bindparam("of_id"),
@@ -123,34 +127,37 @@ _COMMIT = (
     .values({name: bindparam(name) for name in ("lease", *Progress.__dataclass_fields__)})
     .values(parts=upload.c.parts + 1)
 )
-_SEGMENTS = (
+_SEGMENTS = Statement(
     select(upload_segment.c.name, upload_segment.c.stored_bytes, upload_segment.c.etag)
     .where(upload_segment.c.upload_id == bindparam("upload_id"))
     .order_by(upload_segment.c.number)
 )
-_LAST_NUMBER = select(func.max(upload_segment.c.number)).where(upload_segment.c.upload_id == bindparam("upload_id"))
-_INSERT_SEGMENT = insert(upload_segment)
-_DELETE_SEGMENTS = delete(upload_segment).where(upload_segment.c.upload_id == bindparam("upload_id"))
+_LAST_NUMBER = Statement(
+    select(func.max(upload_segment.c.number)).where(upload_segment.c.upload_id == bindparam("upload_id"))
+)
+_INSERT_SEGMENT = Statement(insert(upload_segment).values({name: bindparam(name) for name in upload_segment.c.keys()}))
+_DELETE_SEGMENTS = Statement(delete(upload_segment).where(upload_segment.c.upload_id == bindparam("upload_id")))
 
 
 def insert_upload(connection: Connection, row: NewUpload) -> None:
     """Begin an upload that has no bytes yet."""
-    connection.execute(_INSERT, {name: getattr(row, name) for name in NewUpload.__dataclass_fields__} | _NO_BYTES)
+    _INSERT.change(connection, {name: getattr(row, name) for name in NewUpload.__dataclass_fields__} | _NO_BYTES)
 
 
 def count_open(connection: Connection, principal_id: str, most: int) -> int:
     """How many uploads a principal has open; counts no further than `most`."""
-    return connection.scalar(_COUNT_OPEN, {"principal_id": principal_id, "most": most}) or 0
+    ((count,),) = _COUNT_OPEN.rows(connection, {"principal_id": principal_id, "most": most})
+    return int(count)
 
 
 def find_upload(connection: Connection, upload_id: str) -> UploadRow | None:
     """An upload by its id, with the repository that it belongs to."""
-    return _to_row(connection.execute(_FIND, {"id": upload_id}).one_or_none())
+    return _to_row(_FIND.row(connection, {"id": upload_id}))
 
 
 def list_segments(connection: Connection, upload_id: str) -> list[SegmentRow]:
     """The acknowledged segments of an upload in order."""
-    return [SegmentRow(*row) for row in connection.execute(_SEGMENTS, {"upload_id": upload_id})]
+    return [SegmentRow(*row) for row in _SEGMENTS.rows(connection, {"upload_id": upload_id})]
 
 
 def take_lease(
@@ -159,8 +166,8 @@ def take_lease(
     """Become the writer of an upload that stands at `start` (None: anywhere), whoever was before."""
     values = {"lease": lease, "lease_expires_at": lease_expires_at, "expires_at": expires_at}
     if start is None:
-        return connection.execute(_LEASE_ANYWHERE, {"of_id": upload_id, **values}).rowcount == 1
-    return connection.execute(_LEASE, {"of_id": upload_id, "of_offset": start, **values}).rowcount == 1
+        return _LEASE_ANYWHERE.change(connection, {"of_id": upload_id, **values}) == 1
+    return _LEASE.change(connection, {"of_id": upload_id, "of_offset": start, **values}) == 1
 
 
 def commit_append(
@@ -168,15 +175,16 @@ def commit_append(
 ) -> bool:
     """Acknowledge an append if `lease` still writes and nobody else moved the offset; else change nothing."""
     values = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
-    changed = connection.execute(
-        _COMMIT, {"of_id": row.id, "of_offset": row.offset_bytes, "of_lease": lease, "lease": None, **values}
+    changed = _COMMIT.change(
+        connection, {"of_id": row.id, "of_offset": row.offset_bytes, "of_lease": lease, "lease": None, **values}
     )
-    if changed.rowcount != 1:
+    if changed != 1:
         return False
     if segment is not None:
-        number = (connection.scalar(_LAST_NUMBER, {"upload_id": row.id}) or 0) + 1
+        ((last,),) = _LAST_NUMBER.rows(connection, {"upload_id": row.id})
+        number = (last or 0) + 1
         values = {"name": segment.name, "stored_bytes": segment.stored_bytes, "etag": segment.etag}
-        connection.execute(_INSERT_SEGMENT, {"upload_id": row.id, "number": number, **values})
+        _INSERT_SEGMENT.change(connection, {"upload_id": row.id, "number": number, **values})
     return True
 
 
@@ -184,11 +192,11 @@ def remove_upload(
     connection: Connection, upload_id: str, offset_bytes: int | None = None, lease: str | None = None
 ) -> bool:
     """End an upload, if it still stands at that offset and, when one is given, still has that lease."""
-    found = connection.execute(_HOLD, {"id": upload_id}).one_or_none()
-    if found is None or offset_bytes not in (None, found.offset_bytes) or lease not in (None, found.lease):
+    found = _HOLD.row(connection, {"id": upload_id})
+    if found is None or offset_bytes not in (None, found[0]) or lease not in (None, found[1]):
         return False
-    connection.execute(_DELETE_SEGMENTS, {"upload_id": upload_id})
-    connection.execute(_DELETE, {"id": upload_id})
+    _DELETE_SEGMENTS.change(connection, {"upload_id": upload_id})
+    _DELETE.change(connection, {"id": upload_id})
     return True
 
 
@@ -204,5 +212,5 @@ def claim_expired(connection: Connection, now: int, limit: int) -> Sequence[tupl
     return [(row.id, row.storage_key, row.store) for row in connection.execute(statement)]
 
 
-def _to_row(row: Row[Any] | None) -> UploadRow | None:
-    return None if row is None else UploadRow(*tuple(row))
+def _to_row(row: Values | None) -> UploadRow | None:
+    return None if row is None else UploadRow(*row)
