@@ -37,6 +37,22 @@ def location(kind: str) -> Location:
     return Location("0123456789abcdef0123456789abcdef")
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_an_object_made_at_once(store: BlobStore, location: Location, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    assert store.make(location, data)
+    read = bytearray(size)
+    reader = store.open(location, size)
+    assert reader.read_into(0, memoryview(read), wait=True)
+    reader.close()
+    assert read == data
+    assert not store.make(location, data[::-1]), "an object that is there is never changed"
+    store.open(location, size).close()
+    store.delete(location.storage_key)
+    with pytest.raises(BlobDamaged):
+        store.open(location, size)
+
+
 class Session:
     """What an upload row remembers of one object."""
 

@@ -13,6 +13,8 @@ from tests.support.crash import SHARDS
 STEPS_MIN = 50
 """If a push has fewer steps than that, the fuses do not see the store's work any more."""
 
+AT_ONCE_STEPS_MIN = 10
+
 
 def crashes(directory: Path, *arguments: str) -> int:
     program = [sys.executable, "-m", "tests.support.crash", str(directory), *arguments]
@@ -25,6 +27,11 @@ def crashes(directory: Path, *arguments: str) -> int:
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_death_at_each_step(tmp_path: Path, layout: str, shard: int) -> None:
     assert crashes(tmp_path, layout, "each", str(shard)) > STEPS_MIN / SHARDS
+
+
+@pytest.mark.parametrize("layout", ["frames", "plain"])
+def test_death_at_each_step_of_a_blob_that_comes_whole(tmp_path: Path, layout: str) -> None:
+    assert crashes(tmp_path, layout, "at-once", "0") > AT_ONCE_STEPS_MIN
 
 
 @pytest.mark.parametrize("layout", ["frames", "plain"])

@@ -62,9 +62,9 @@ def main(step: str, *arguments: str) -> None:
     fuse.install()
     attempt = sqlite_writer._attempt
 
-    def attempted(connection: Any, statement: str) -> Any:
+    def attempted(raw: Any, statement: str) -> Any:
         fuse.step()
-        outcome = attempt(connection, statement)
+        outcome = attempt(raw, statement)
         fuse.step()
         return outcome
 

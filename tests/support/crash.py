@@ -1,6 +1,7 @@
 """A program that pushes a layer and dies at a step, again and again, each time in a process of its own.
 
-Run as `python -m tests.support.crash DIRECTORY FORMAT each SHARD` or `… random SEED`. Every change that the blob
+Run as `python -m tests.support.crash DIRECTORY FORMAT each SHARD`, `… random SEED`, or `… at-once 0` for a layer that
+comes whole with the request that completes it. Every change that the blob
 store makes to the disk and both sides of every commit are steps; a step that writes dies after half of the bytes.
 With `each` the push dies once at every step in turn (every SHARDS-th), and is then given up or finished; with
 `random` it dies many times. Afterwards nothing acknowledged may be lost and nothing may be left over. Prints how many
@@ -17,6 +18,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -32,12 +34,13 @@ from entrepot.service.key import KeyService
 from entrepot.service.repository import RepositoryService
 from entrepot.store.metadata import schema
 from entrepot.store.metadata.sqlite import SqliteDatabase
-from tests.support.bytes import APP, Worker, digest_of, files_below, keys_of, open_storage
+from tests.support.bytes import APP, Worker, body, digest_of, files_below, keys_of, open_storage
 from tests.support.service import ACCOUNT, REGISTRY
 
 MASTER = bytes(32)
 FRAME = 64
 DATA = random.Random(1).randbytes(10 * FRAME + 7)
+"""Small enough to be published at once, too."""
 CUTS = (0, 5, 3 * FRAME + 9, 3 * FRAME + 20, 8 * FRAME, len(DATA))
 CHANGES = ("open", "mkdir", "fsync", "link", "unlink", "rmdir", "ftruncate", "copy_file_range")
 DIED = 42
@@ -84,9 +87,9 @@ class FusedDatabase(SqliteDatabase):
 
     fuse = Fuse(None)
 
-    async def write(self, change: Any) -> Any:
+    async def write(self, change: Any, **durability: bool) -> Any:
         self.fuse.step()
-        result = await super().write(change)
+        result = await super().write(change, **durability)
         self.fuse.step()
         return result
 
@@ -146,6 +149,28 @@ async def push(directory: Path, is_encrypting: bool) -> None:
     await database.close()
 
 
+async def push_at_once(directory: Path, is_encrypting: bool) -> None:
+    """The same without a PATCH: all bytes come with the PUT."""
+    client = Client(directory)
+    database = FusedDatabase(directory / "entrepot.db")
+    keys = await KeyService.open(database, Context(), MASTER)
+    storage = open_storage(directory / "blobs", keys, Context(), is_encrypting=is_encrypting)
+    worker = Worker(database, Context(), keys, storage)
+    if client.upload_id is None:
+        client.remember(upload_id=await worker.start())
+    assert client.upload_id is not None
+    try:
+        size = len(DATA)
+        digest = digest_of(DATA)
+        await worker.uploads.complete(REGISTRY, APP, ACCOUNT, client.upload_id, digest, body([DATA]), None, size)
+    except UploadNotFound:
+        view = await worker.blobs.view(ACCOUNT, REGISTRY, APP, digest_of(DATA))
+        assert view.blob is not None, "the upload ended and left no blob"
+    client.remember(is_done=True)
+    await storage.close()
+    await database.close()
+
+
 async def check(directory: Path, is_encrypting: bool) -> None:
     """Nothing acknowledged is lost, and after a sweep nothing is left over."""
     later = Context(now=lambda: datetime.now(UTC) + timedelta(days=2))
@@ -185,18 +210,18 @@ def in_process(work: Any, directory: Path, is_encrypting: bool, crash_at: int | 
     return code == 0
 
 
-def at_each_step(directory: Path, is_encrypting: bool, shard: int) -> int:
+def at_each_step(directory: Path, is_encrypting: bool, shard: int, work: Any = push, shards: int = SHARDS) -> int:
     """Die once at a step and go on, or never go on: both leave things in order."""
     template = directory / "template"
     template.mkdir()
     in_process(prepare, template, is_encrypting)
-    for crashes, step in enumerate(count(shard, SHARDS)):
+    for crashes, step in enumerate(count(shard, shards)):
         resumed, abandoned = directory / f"{step}-resumed", directory / f"{step}-abandoned"
         shutil.copytree(template, resumed)
-        is_finished = in_process(push, resumed, is_encrypting, step)
+        is_finished = in_process(work, resumed, is_encrypting, step)
         shutil.copytree(resumed, abandoned)
         in_process(check, abandoned, is_encrypting)
-        in_process(push, resumed, is_encrypting)
+        in_process(work, resumed, is_encrypting)
         in_process(check, resumed, is_encrypting)
         if is_finished:
             return crashes
@@ -217,7 +242,8 @@ def at_random_steps(directory: Path, is_encrypting: bool, seed: int) -> int:
 
 def main(directory: str, layout: str, mode: str, number: str) -> None:
     storage_module.FRAME_BYTES = FRAME  # type: ignore[attr-defined]
-    run = {"each": at_each_step, "random": at_random_steps}[mode]
+    at_once = partial(at_each_step, work=push_at_once, shards=1)
+    run: Any = {"each": at_each_step, "random": at_random_steps, "at-once": at_once}[mode]
     sys.stdout.write(f"{run(Path(directory), layout == 'frames', int(number))}\n")
 
 

@@ -81,9 +81,9 @@ class Fused:
         self.dialect = database.dialect
         self.lookup, self.read, self.close = database.lookup, database.read, database.close
 
-    async def write(self, change: Any) -> Any:
+    async def write(self, change: Any, **durability: bool) -> Any:
         self._fuse.step()
-        result = await self._database.write(change)
+        result = await self._database.write(change, **durability)
         self._fuse.step()
         return result
 

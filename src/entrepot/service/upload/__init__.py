@@ -40,6 +40,7 @@ from entrepot.domain.upload import Upload, UploadKind
 from entrepot.service.context import Context
 from entrepot.service.storage import Storage
 from entrepot.service.upload.append import Appender
+from entrepot.service.upload.at_once import AtOnce, collect, is_small
 from entrepot.service.upload.hashes import LiveHashes
 from entrepot.service.upload.intake import Body
 from entrepot.service.upload.publish import LastBytes, Publisher
@@ -64,6 +65,7 @@ class UploadService:
         self._hashes = LiveHashes()
         self._appender = Appender(database, context, storage, self._hashes)
         self._publisher = Publisher(database, context, storage)
+        self._at_once = AtOnce(database, context, storage)
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────
 
@@ -113,7 +115,7 @@ class UploadService:
                 raise TooManyUploads(UPLOADS_PER_PRINCIPAL_MAX)
             rows.insert_upload(connection, row)
 
-        await self._database.write(change)
+        await self._database.write(change, is_durable=False)  # 202 promises to survive processes, not the power
         return Upload(upload_id, registry, name, kind, 0)
 
     async def find(self, registry: Registry, name: RepositoryName, account_id: str, upload_id: str) -> Upload:
@@ -184,15 +186,22 @@ class UploadService:
         Raises:
             LayerDigestMismatch, LayerPartTooSmall, and as `append` and `find`.
         """
+        small = await collect(body, length) if is_small(length) else None
         row = await self._get(registry, name, account_id, upload_id)
         if start is not None and start != row.offset_bytes:
             raise RangeInvalid(upload_id, row.offset_bytes)
         _check_parts(row)
+        if small is not None:
+            if await self._at_once.publish(row, digest, small):
+                return digest
+            # The lease is taken for nothing too: it keeps whoever made an object at once from recording it.
+            body = _one(small) if small or not row.offset_bytes else None
         last = None
         if body is not None:
             row, lease = await self._appender.lease(registry, name, upload_id, start)
             received = await self._appender.receive(row, lease, body, length)
-            last = LastBytes(lease, row.offset_bytes, received) if received.size_bytes else None
+            is_part = received.size_bytes or not row.offset_bytes
+            last = LastBytes(lease, row.offset_bytes, received) if is_part else None
         elif length:
             raise SizeInvalid(f"no bytes came, {length} were announced")
         await self._publisher.publish(row, [digest], last)

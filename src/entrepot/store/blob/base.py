@@ -183,6 +183,15 @@ class BlobStore(Protocol):
             StorageFull: no room to join them.
         """
 
+    def make(self, location: Location, data: bytes) -> bool:
+        """Make an object of some plain bytes, unless there is one under the key; durable on return.
+
+        False when there is one, or when the store cannot tell: then it is published, which may replace it.
+
+        Raises:
+            StorageFull: no room.
+        """
+
     def open(self, location: Location, size_bytes: int) -> Reader:
         """Open a published object of `size_bytes` plain bytes. Cheap enough for the event loop.
 

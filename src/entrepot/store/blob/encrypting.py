@@ -62,6 +62,11 @@ class EncryptingBlobStore:
             return reader
         return FrameReader(reader, Frames(location, self._random_bytes), size_bytes)
 
+    def make(self, location: Location, data: bytes) -> bool:
+        if location.format is Format.PLAIN:
+            return self._inner.make(location, data)
+        return self._inner.make(location, bytes(Frames(location, self._random_bytes).seal_all(memoryview(data))))
+
     def check_room(self) -> None:
         self._inner.check_room()
 
@@ -116,6 +121,15 @@ class Frames:
         target[:NONCE_BYTES] = nonce
         self._cipher.encrypt_into(nonce, plain, self._data_of(index), target[NONCE_BYTES:size])
         return size
+
+    def seal_all(self, plain: memoryview) -> bytearray:
+        """Encrypt a whole object."""
+        starts = range(0, len(plain), self.plain_bytes)
+        sealed, used = bytearray(len(plain) + len(starts) * FRAME_OVERHEAD_BYTES), 0
+        for index, start in enumerate(starts):
+            frame = plain[start : start + self.plain_bytes]
+            used += self.seal_into(index, frame, memoryview(sealed)[used:])
+        return sealed
 
     def open_into(self, index: int, stored: memoryview, target: memoryview) -> None:
         """Decrypt one frame of `len(target)` plain bytes.

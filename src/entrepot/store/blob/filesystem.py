@@ -37,6 +37,7 @@ from entrepot.store.durability import fsync_path
 RESERVE_SHARE = 0.01
 RESERVE_BYTES_MIN = 256 * MIB
 DISCARD_ATTEMPTS = 10
+LINK_ATTEMPTS = 10
 _SAFE = re.compile(r"[A-Za-z0-9_-]{4,64}")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -129,6 +130,23 @@ class FilesystemBlobStore:
                 os.close(fd)
             self._link(source, key)
 
+    def make(self, location: Location, data: bytes) -> bool:
+        self.check_room()
+        path = self.path(location.storage_key)
+        self._directories.make(path.parent)
+        with full_disk_noticed():
+            try:
+                fd = os.open(path, _CREATE, 0o600)
+            except FileExistsError:  # another attempt's, or left by one that was cut off
+                return False
+            try:
+                write_all(fd, memoryview(data))
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        fsync_path(path.parent)
+        return True
+
     def open(self, location: Location, size_bytes: int) -> FileReader:
         key, expected_bytes = location.storage_key, location.stored_bytes(size_bytes)
         try:
@@ -191,12 +209,16 @@ class FilesystemBlobStore:
     def _link(self, source: Path, storage_key: str) -> None:
         path = self.path(storage_key)
         self._directories.make(path.parent)
-        try:
-            os.link(source, path)
-        except FileExistsError:
-            if not source.samefile(path):  # left by a publication that was cut off when only the tail was there
-                path.unlink()
+        for _ in range(LINK_ATTEMPTS):
+            try:
                 os.link(source, path)
+                break
+            except FileExistsError:
+                if source.samefile(path):
+                    break
+                path.unlink(missing_ok=True)  # left by a publication that was cut off, or made by one that lost
+        else:
+            raise FileExistsError(path)
         fsync_path(path.parent)
 
     def _default_reserve(self) -> int:

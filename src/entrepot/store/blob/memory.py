@@ -20,6 +20,7 @@ class MemoryBlobStore:
         self.capacity_bytes = capacity_bytes
         self._objects: dict[str, bytes] = {}
         self._staged: dict[str, dict[str, bytes]] = {}
+        self._making = threading.Lock()
         self._holds: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def check_room(self) -> None:
@@ -59,6 +60,14 @@ class MemoryBlobStore:
             raise BlobDamaged(location.storage_key, "a piece is missing or too short")
         staged = self._staged.get(location.storage_key, {})
         self._objects[location.storage_key] = b"".join(staged[piece.name][: piece.stored_bytes] for piece in pieces)
+
+    def make(self, location: Location, data: bytes) -> bool:
+        self.check_room()
+        with self._making:
+            if location.storage_key in self._objects:
+                return False
+            self._objects[location.storage_key] = data
+        return True
 
     def open(self, location: Location, size_bytes: int) -> MemoryReader:
         data = self._objects.get(location.storage_key)

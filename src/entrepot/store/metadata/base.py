@@ -41,8 +41,11 @@ class Database(Protocol):
     async def read(self, query: Query[T]) -> T:
         """Run any reads, in one snapshot on SQLite."""
 
-    async def write(self, change: Query[T]) -> T:
+    async def write(self, change: Query[T], *, is_durable: bool = True) -> T:
         """Run a change in a transaction and return after the commit.
+
+        It survives the death of every process of ours; a loss of power too, unless `is_durable` is False and the
+        engine saves something by that.
 
         An exception of `change` rolls back only its own work. `change` may run again after a conflict with
         another transaction, so it has no effects but through its connection.
@@ -72,3 +75,9 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert:
     if connection.dialect.name == "postgresql":
         return cast("sqlite.Insert", postgresql.insert(table))  # the same methods under another name
     return sqlite.insert(table)
+
+
+def inserts(table: Table, finish: Callable[[sqlite.Insert], T]) -> dict[str, T]:
+    """The same statement built once for each engine: `inserts(...)[connection.dialect.name]`."""
+    made = {"sqlite": sqlite.insert(table), "postgresql": cast("sqlite.Insert", postgresql.insert(table))}
+    return {dialect: finish(statement) for dialect, statement in made.items()}

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles for SQLite too
 
 from entrepot.store.metadata.schema import doomed_object
-from entrepot.store.metadata.statement import Statement
+from entrepot.store.metadata.statement import Statement, parameters_of
 
 STAGING_SUFFIX = ".staging"
 """Behind a storage key: only what was staged under it is doomed, the object of that key lives."""
 
-_DOOM = Statement(
-    insert(doomed_object)
-    .values({name: bindparam(name) for name in doomed_object.c.keys()})
-    .on_conflict_do_nothing()
-)
+_DOOM = Statement(insert(doomed_object).values(parameters_of(doomed_object)).on_conflict_do_nothing())
 
 
 def doom(connection: Connection, storage_key: str, store: str, not_before: int) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from entrepot.domain.event import Event
 from entrepot.store.metadata.schema import event
-from entrepot.store.metadata.statement import Statement
+from entrepot.store.metadata.statement import Statement, parameters_of
 
-_INSERT = Statement(insert(event).values({name: bindparam(name) for name in event.c.keys() if name != "id"}))
+_INSERT = Statement(insert(event).values(parameters_of(event, "id")))
 
 
 def insert_event(connection: Connection, registry_id: int, happened: Event, now_micros: int) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select, up
 from entrepot.domain.digest import Digest
 from entrepot.store.metadata.image import to_digest
 from entrepot.store.metadata.schema import blob, manifest, manifest_reference, repository_blob
-from entrepot.store.metadata.statement import Statement
+from entrepot.store.metadata.statement import Statement, parameters_of
 
 
 class ReferenceKind(StrEnum):
@@ -41,9 +41,7 @@ class Reference:
     child_id: int | None = None
 
 
-_INSERT = Statement(
-    insert(manifest_reference).values({name: bindparam(name) for name in manifest_reference.c.keys()})
-)
+_INSERT = Statement(insert(manifest_reference).values(parameters_of(manifest_reference)))
 _BLOBS_OF = select(manifest_reference.c.blob_id).where(
     manifest_reference.c.manifest_id == bindparam("image_id"), manifest_reference.c.blob_id.is_not(None)
 )

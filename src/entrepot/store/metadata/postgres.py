@@ -51,7 +51,8 @@ class PostgresDatabase:
     async def read(self, query: Query[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, query)
 
-    async def write(self, change: Query[T]) -> T:
+    async def write(self, change: Query[T], *, is_durable: bool = True) -> T:  # noqa: ARG002 - see below
+        # Without waiting for its disk PostgreSQL would forget commits when it is killed, not only with the power.
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._write, change)
 
     async def close(self) -> None:

@@ -46,8 +46,8 @@ class SqliteDatabase:
     async def read(self, query: Query[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, query)
 
-    async def write(self, change: Query[T]) -> T:
-        return await self._writer.submit(change)
+    async def write(self, change: Query[T], *, is_durable: bool = True) -> T:
+        return await self._writer.submit(change, is_durable=is_durable)
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()

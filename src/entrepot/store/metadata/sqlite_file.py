@@ -120,9 +120,9 @@ def refuse_network_file_system(path: Path) -> None:
 
 def translate(error: BaseException) -> BaseException:
     """SQLite's errors in the words of the domain; everything else as it is."""
-    if not isinstance(error, DatabaseError):
+    if not isinstance(error, DatabaseError | sqlite3.Error):
         return error
-    extended = getattr(error.orig, "sqlite_errorcode", 0)
+    extended = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
     if extended & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Throttled()
     if extended & 0xFF == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import BindParameter, Connection, Table, bindparam
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import Executable
@@ -38,7 +38,7 @@ class Statement:
         return cast("list[Values]", connection.execute(self._statement, parameters).all())
 
     def row(self, connection: Connection, parameters: Parameters) -> Values | None:
-        """The only row of the answer, None without one. The statement finds by a unique key, or returns what it made."""
+        """The only row of the answer, if there is one: found by a unique key, or made."""
         found = self.rows(connection, parameters)
         return found[0] if found else None
 
@@ -64,3 +64,8 @@ class Statement:
         except sqlite3.Error as error:
             known = DBAPIError.instance(self._sql, None, error, sqlite3.Error, hide_parameters=True)
             raise known from error
+
+
+def parameters_of(table: Table, *left_out: str) -> dict[str, BindParameter[Any]]:
+    """For an INSERT: parameters named as the columns that they fill."""
+    return {column.name: bindparam(column.name) for column in table.c if column.name not in left_out}

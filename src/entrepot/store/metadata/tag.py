@@ -10,9 +10,9 @@ from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles fo
 from entrepot.domain.page import PageRequest
 from entrepot.domain.reference import Tag
 from entrepot.store.metadata.schema import tag
-from entrepot.store.metadata.statement import Statement
+from entrepot.store.metadata.statement import Statement, parameters_of
 
-_INSERT = insert(tag).values({name: bindparam(name) for name in tag.c.keys()})
+_INSERT = insert(tag).values(parameters_of(tag))
 _UNIQUE = (tag.c.repository_id, tag.c.name)
 _FIX = Statement(_INSERT.on_conflict_do_nothing(index_elements=_UNIQUE).returning(tag.c.name))
 _MOVE = Statement(

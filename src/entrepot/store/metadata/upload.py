@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
 
 from entrepot.store.metadata.schema import registry, repository, upload, upload_segment
-from entrepot.store.metadata.statement import Statement, Values
+from entrepot.store.metadata.statement import Statement, Values, parameters_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,13 @@ _OPEN = (
     .subquery()
 )
 _COUNT_OPEN = Statement(select(func.count()).select_from(_OPEN))
-_HOLD = Statement(
-    select(upload.c.offset_bytes, upload.c.lease).where(upload.c.id == bindparam("id")).with_for_update()
-)
+_HOLD = Statement(select(upload.c.offset_bytes, upload.c.lease).where(upload.c.id == bindparam("id")).with_for_update())
 _DELETE = Statement(delete(upload).where(upload.c.id == bindparam("id")))
+_DELETE_FRESH = Statement(
+    delete(upload).where(
+        upload.c.id == bindparam("id"), upload.c.offset_bytes == 0, upload.c.parts == 0, upload.c.lease.is_(None)
+    )
+)
 _TAKE = (
     update(upload)
     .where(upload.c.id == bindparam("of_id"))
@@ -135,7 +138,7 @@ _SEGMENTS = Statement(
 _LAST_NUMBER = Statement(
     select(func.max(upload_segment.c.number)).where(upload_segment.c.upload_id == bindparam("upload_id"))
 )
-_INSERT_SEGMENT = Statement(insert(upload_segment).values({name: bindparam(name) for name in upload_segment.c.keys()}))
+_INSERT_SEGMENT = Statement(insert(upload_segment).values(parameters_of(upload_segment)))
 _DELETE_SEGMENTS = Statement(delete(upload_segment).where(upload_segment.c.upload_id == bindparam("upload_id")))
 
 
@@ -198,6 +201,11 @@ def remove_upload(
     _DELETE_SEGMENTS.change(connection, {"upload_id": upload_id})
     _DELETE.change(connection, {"id": upload_id})
     return True
+
+
+def remove_fresh_upload(connection: Connection, upload_id: str) -> bool:
+    """End an upload, if it never had bytes and nobody writes."""
+    return _DELETE_FRESH.change(connection, {"id": upload_id}) == 1
 
 
 def claim_expired(connection: Connection, now: int, limit: int) -> Sequence[tuple[str, str, str]]:

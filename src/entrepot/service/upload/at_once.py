@@ -1,0 +1,121 @@
+"""Small blobs at once: all bytes come with the request that completes a fresh upload, and become the object directly.
+
+No lease, no staging, no lock: the object is made if there is none under the key, and its row only if nobody took the
+upload's lease. Whoever goes the general way takes that lease first, and so may replace an object that is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from entrepot.domain.digest import Digest, hasher
+from entrepot.domain.error import LayerDigestMismatch, RangeInvalid, SizeInvalid, Throttled
+from entrepot.domain.limit import BLOB_PROMISE_RENEWED_SECONDS, UPLOAD_LEASE_SECONDS
+from entrepot.service.context import Context
+from entrepot.service.storage import Storage
+from entrepot.service.upload.intake import Body
+from entrepot.service.upload.row import location_of, micros_after, not_found, registry_of
+from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Location
+from entrepot.store.metadata import blob as blobs
+from entrepot.store.metadata import upload as rows
+from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.doomed import doom
+from entrepot.store.metadata.repository_key import get_repository_key
+
+AT_ONCE_BYTES = FRAME_BYTES
+"""A body up to this size is held in memory, as it came and encrypted: a quarter of what an upload may take."""
+
+LINK_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """Publishes whole small bodies."""
+
+    database: Database
+    context: Context
+    storage: Storage
+
+    async def publish(self, row: rows.UploadRow, digest: Digest, data: bytes) -> bool:
+        """Make `data` the blob of an upload that has no bytes yet; durable on return. False: go the general way.
+
+        `row` was read after the body had come, so that a long body cannot bring back a key that was swept.
+
+        Raises:
+            LayerDigestMismatch: nothing was made, the upload stands as it stood.
+            RangeInvalid: somebody appended meanwhile.
+            UploadNotFound: it ended meanwhile.
+            StorageFull
+        """
+        if not _is_fresh(row):
+            return False
+        location = await location_of(self.storage, row)
+        made = await self.storage.publish(_make, self.storage.store, location, digest, data)
+        if made is None:
+            raise LayerDigestMismatch(registry_of(row), row.repository, digest)
+        if made:
+            await self.database.write(lambda connection: self._record(connection, row, digest, len(data)))
+        return made
+
+    def _record(self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int) -> None:
+        repository = get_repository_key(connection, registry_of(row), row.repository, is_locked=True)
+        if repository.id != row.repository_id:
+            raise not_found(row)
+        if not rows.remove_fresh_upload(connection, row.id):
+            now = rows.find_upload(connection, row.id)
+            raise not_found(row) if now is None else RangeInvalid(row.id, now.offset_bytes)
+        blob_id = self._insert_or_hold(connection, row, digest, size_bytes)
+        keep_until = micros_after(self.context, BLOB_PROMISE_RENEWED_SECONDS)
+        blobs.link_blob(connection, row.repository_id, blob_id, self.context.now_micros(), keep_until)
+
+    def _insert_or_hold(self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int) -> int:
+        """The blob of that digest: ours, or the one that was first, and then our object is doomed."""
+        place = (row.storage_key, row.store, row.format, row.frame_bytes, row.wrapped_key)
+        new = blobs.NewBlob(row.domain_id, digest, size_bytes, *place, self.context.now_micros())
+        for _ in range(LINK_ATTEMPTS):
+            made = blobs.insert_blob(connection, new)
+            if made is not None:
+                return made
+            first = blobs.hold_blob(connection, row.domain_id, digest)
+            if first is not None:
+                doom(connection, row.storage_key, row.store, micros_after(self.context, UPLOAD_LEASE_SECONDS))
+                return first
+        raise Throttled  # it was collected between the two statements, again and again
+
+
+def is_small(length: int | None) -> bool:
+    """Whether a body of that announced length may be published at once."""
+    return length is not None and length <= AT_ONCE_BYTES
+
+
+async def collect(body: Body | None, length: int | None) -> bytes:
+    """A small body.
+
+    Raises:
+        SizeInvalid: it is longer or shorter than `length`.
+    """
+    parts, size = [], 0
+    if body is not None:
+        async for part in body:
+            size += len(part)
+            if size > (length or 0):
+                raise SizeInvalid(f"more than the {length} bytes announced came")
+            parts.append(bytes(part))
+    if length is not None and size < length:
+        raise SizeInvalid(f"{size} bytes came, {length} were announced")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _is_fresh(row: rows.UploadRow) -> bool:
+    return row.offset_bytes == 0 and row.parts == 0 and row.lease is None
+
+
+def _make(store: BlobStore, location: Location, digest: Digest, data: bytes) -> bool | None:
+    """Whether the object was made; None: not under that digest. Blocks."""
+    state = hasher(digest.algorithm)
+    state.update(data)
+    if state.hexdigest() != digest.hex:
+        return None
+    return store.make(location, data)
