@@ -178,7 +178,8 @@ async def test_a_writer_that_ignores_the_lock_file_throttles(
     await database.close()
 
 
-async def test_a_lookup_that_meets_a_lock_waits_in_a_thread(sqlite_database: SqliteDatabase) -> None:
+@pytest.mark.parametrize("is_wrapped", [True, False], ids=["sqlalchemy", "driver"])
+async def test_a_lookup_that_meets_a_lock_waits_in_a_thread(sqlite_database: SqliteDatabase, is_wrapped: bool) -> None:
     places: list[int] = []
 
     def meet_a_lock_at_first(connection: Connection) -> set[str]:
@@ -186,7 +187,7 @@ async def test_a_lookup_that_meets_a_lock_waits_in_a_thread(sqlite_database: Sql
         if len(places) == 1:
             busy = sqlite3.OperationalError("database is locked")
             busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
-            raise OperationalError("SELECT", {}, busy)
+            raise OperationalError("SELECT", {}, busy) if is_wrapped else busy
         return ids(connection)
 
     assert await sqlite_database.lookup(meet_a_lock_at_first) == set()

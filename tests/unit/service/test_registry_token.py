@@ -112,6 +112,17 @@ async def test_it_ends_at_its_time(
         tokens.verify(password)
 
 
+async def test_a_remembered_token_ends_with_its_signing_key(
+    database: Database, key_service: KeyService, tokens: RegistryTokenService, issued: IssuedToken
+) -> None:
+    tokens.verify(issued.password)
+    retired = update(schema.signing_key).values(retired_at=0)
+    await database.write(lambda connection: connection.execute(retired))
+    await key_service.refresh()
+    with pytest.raises(TokenInvalid):
+        tokens.verify(issued.password)
+
+
 async def test_a_rotated_key_ends_remembered_tokens_at_once(
     database: Database, tokens: RegistryTokenService, issued: IssuedToken, identity_service: IdentityService
 ) -> None:
@@ -161,6 +172,24 @@ async def test_memory_is_bounded_and_forgets_the_longest_unused(
     await tokens.session(third)
     assert await tokens.session(first) is remembered
     assert await tokens.session(second) is not forgotten
+
+
+async def test_a_remembered_password_is_checked_by_its_bytes(tokens: RegistryTokenService, issued: IssuedToken) -> None:
+    tokens.verify(issued.password)
+    tokens.verify(issued.password)
+    with pytest.raises(TokenInvalid):
+        tokens.verify(issued.password[:-1])
+
+
+async def test_false_passwords_are_not_remembered(
+    database: Database, context: Context, key_service: KeyService, caller: Caller
+) -> None:
+    tokens = RegistryTokenService(database, context, key_service, sessions_max=1)
+    password = (await tokens.issue(caller, REGISTRY)).password
+    known = tokens.verify(password)
+    with pytest.raises(TokenInvalid):
+        tokens.verify(password[:-1] + "!")
+    assert tokens.verify(password) is known
 
 
 async def test_rows_go_when_their_tokens_have_expired(

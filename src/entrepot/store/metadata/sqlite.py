@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class SqliteDatabase:
     async def lookup(self, query: Query[T]) -> T:
         try:
             return query(self._lookups)
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.DatabaseError) as error:
             translated = translate(error)
             if not isinstance(translated, Throttled):
                 raise translated from error
@@ -66,5 +67,5 @@ class SqliteDatabase:
                     connection.exec_driver_sql("ROLLBACK")
         except StopIteration as error:
             raise StrayStopIteration from error
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.DatabaseError) as error:
             raise translate(error) from error

@@ -7,6 +7,7 @@ the bytes of a manifest, and always returns exactly one row, so that what is mis
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    Row,
     Select,
     and_,
     bindparam,
@@ -32,6 +32,7 @@ from entrepot.domain.repository import Repository, RepositoryName, RepositorySet
 from entrepot.domain.tag_mutability import Mode, TagMutability
 from entrepot.domain.view import BlobView, ImageRow, ImageView, RepositoryView
 from entrepot.store.metadata.base import from_micros
+from entrepot.store.metadata.keyed_statement import KeyedStatement
 from entrepot.store.metadata.schema import (
     account,
     blob,
@@ -102,15 +103,15 @@ def _statement(found: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
     return select(*_EPOCHS, *labelled).select_from(found)
 
 
-_REPOSITORY_ONLY = _statement(_FOUND)
-_IMAGE_BY_TAG = _statement(_FOUND_BY_TAG, *_IMAGE)
-_IMAGE_BY_DIGEST = _statement(_FOUND_BY_DIGEST, *_IMAGE)
-_BLOB_BY_DIGEST = _statement(_LINKED, *_BLOB)
+_REPOSITORY_ONLY = KeyedStatement(_statement(_FOUND))
+_IMAGE_BY_TAG = KeyedStatement(_statement(_FOUND_BY_TAG, *_IMAGE))
+_IMAGE_BY_DIGEST = KeyedStatement(_statement(_FOUND_BY_DIGEST, *_IMAGE))
+_BLOB_BY_DIGEST = KeyedStatement(_statement(_LINKED, *_BLOB))
 
 
 def view_repository(connection: Connection, caller: str, owner: Registry, name: RepositoryName) -> RepositoryView:
     """The epochs of the accounts `caller` and `owner`, and the repository `name` of `owner`."""
-    row = connection.execute(_REPOSITORY_ONLY, _key(caller, owner, name)).one()
+    row = _REPOSITORY_ONLY.one(connection, _key(caller, owner, name))
     return RepositoryView(row[0], row[1], _to_repository(row, owner, name))
 
 
@@ -119,13 +120,13 @@ def view_image(
 ) -> ImageView:
     """The same, with the image that `reference` names, whatever its status."""
     statement = _IMAGE_BY_TAG if isinstance(reference, Tag) else _IMAGE_BY_DIGEST
-    row = connection.execute(statement, {**_key(caller, owner, name), "reference": str(reference)}).one()
+    row = statement.one(connection, {**_key(caller, owner, name), "reference": str(reference)})
     return ImageView(row[0], row[1], _to_repository(row, owner, name), _to_image(row, owner, name))
 
 
 def view_blob(connection: Connection, caller: str, owner: Registry, name: RepositoryName, digest: Digest) -> BlobView:
     """The same, with the blob that the repository links under `digest`: never one that only others link."""
-    row = connection.execute(_BLOB_BY_DIGEST, {**_key(caller, owner, name), "reference": str(digest)}).one()
+    row = _BLOB_BY_DIGEST.one(connection, {**_key(caller, owner, name), "reference": str(digest)})
     return BlobView(row[0], row[1], _to_repository(row, owner, name), _to_blob(row, digest))
 
 
@@ -133,11 +134,11 @@ def _key(caller: str, owner: Registry, name: RepositoryName) -> dict[str, str]:
     return {"caller": caller, "owner": owner.account_id, "region": owner.region, "repository": name}
 
 
-def _to_repository(row: Row[Any], owner: Registry, name: RepositoryName) -> Repository | None:
+def _to_repository(row: Sequence[Any], owner: Registry, name: RepositoryName) -> Repository | None:
     row_id, created_at, mode, filters, scan_on_push, encryption_type = row[len(_EPOCHS) : _FIRST]
     if row_id is None:
         return None
-    settings = RepositorySettings(to_tag_mutability(mode, filters), scan_on_push, encryption_type)
+    settings = RepositorySettings(to_tag_mutability(mode, filters), bool(scan_on_push), encryption_type)
     return Repository(row_id, owner, name, from_micros(created_at), settings)
 
 
@@ -147,14 +148,14 @@ def to_tag_mutability(mode: str, exclusion_filters: str) -> TagMutability:
     return TagMutability(Mode(mode), tuple(json.loads(exclusion_filters)))
 
 
-def _to_image(row: Row[Any], owner: Registry, name: RepositoryName) -> ImageRow | None:
+def _to_image(row: Sequence[Any], owner: Registry, name: RepositoryName) -> ImageRow | None:
     row_id, digest, media_type, size_bytes, status = row[_FIRST:]
     if row_id is None:
         return None
     return ImageRow(row_id, Digest(*digest.split(":")), media_type, size_bytes, ImageStatus(status), owner, name)
 
 
-def _to_blob(row: Row[Any], digest: Digest) -> StoredBlob | None:
+def _to_blob(row: Sequence[Any], digest: Digest) -> StoredBlob | None:
     row_id, domain_id, size_bytes, key, store, layout, frame_bytes, wrapped_key, keep_until, is_referenced = row[
         _FIRST:
     ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from sqlalchemy import Select, text
+from sqlalchemy import text
 from sqlalchemy.dialects.sqlite import dialect
 
 from entrepot.domain.digest import Digest
@@ -15,6 +13,7 @@ from entrepot.domain.reference import Reference, Tag
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.store.metadata import view
+from entrepot.store.metadata.keyed_statement import KeyedStatement
 from entrepot.store.metadata.sqlite import SqliteDatabase
 from tests.support.image import NAME, Shelf
 from tests.support.service import ACCOUNT, REGISTRY
@@ -83,12 +82,10 @@ async def test_a_blob_is_seen_only_where_it_is_linked(shelf: Shelf, fixed_shelf:
 @pytest.mark.parametrize(
     "statement", [view._REPOSITORY_ONLY, view._IMAGE_BY_TAG, view._IMAGE_BY_DIGEST, view._BLOB_BY_DIGEST]
 )
-async def test_every_row_is_found_by_an_index(
-    sqlite_database: SqliteDatabase, statement: Select[*tuple[Any, ...]]
-) -> None:
-    explain = text(f"EXPLAIN QUERY PLAN {statement.compile(dialect=dialect(paramstyle='named'))}")
+async def test_every_row_is_found_by_an_index(sqlite_database: SqliteDatabase, statement: KeyedStatement) -> None:
+    explain = text(f"EXPLAIN QUERY PLAN {statement.statement.compile(dialect=dialect(paramstyle='named'))}")
     values = dict.fromkeys(("caller", "owner", "region", "repository", "reference"), "x")
-    names = statement.compile().params.keys()
+    names = statement.statement.compile().params.keys()
     plan = await sqlite_database.read(
         lambda connection: [row.detail for row in connection.execute(explain, {name: values[name] for name in names})]
     )
