@@ -30,6 +30,7 @@ from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
 from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.maintenance import ClientDatabase
 from entrepot.transport.aws.gateway import AwsGateway
 from entrepot.transport.middleware import Access, Handler, Middleware
 from entrepot.transport.oci.download import Downloads
@@ -111,17 +112,17 @@ def assemble(
 def _services(
     deployment: Deployment, database: Database, context: Context, keys: KeyService, storage: Storage
 ) -> Services:
-    settings = deployment.settings
+    settings, clients = deployment.settings, ClientDatabase(database)
     return Services(
         context=context,
         key=keys,
         identity=IdentityService(database, context, keys),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
-        repository=RepositoryService(database, context, keys),
-        resource_tag=ResourceTagService(database),
-        blob=BlobService(database, context, keys, storage, allows_mounts=not settings.aws_defaults),
-        upload=UploadService(database, context, storage),
-        image=ImageService(database, context),
+        repository=RepositoryService(clients, context, keys),
+        resource_tag=ResourceTagService(clients),
+        blob=BlobService(clients, context, keys, storage, allows_mounts=not settings.aws_defaults),
+        upload=UploadService(clients, context, storage),
+        image=ImageService(clients, context),
         referrer=ReferrerService(database),
         job=JobService(database, context),
     )

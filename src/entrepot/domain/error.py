@@ -380,6 +380,14 @@ class TooManyUploads(Unavailable):
         self.limit = limit
 
 
+class InMaintenance(Unavailable):
+    """An operator has the registry take no changes; `reason` is what they say, and may be empty."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class StorageFull(Unavailable):
     """Free space is below the reserve: uploads are refused, everything else works."""
 

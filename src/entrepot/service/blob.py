@@ -32,6 +32,7 @@ from entrepot.service.storage import Storage
 from entrepot.store.blob.base import Reader
 from entrepot.store.metadata import blob as rows
 from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.maintenance import own
 from entrepot.store.metadata.repository_key import get_repository_key
 from entrepot.store.metadata.view import view_blob
 
@@ -98,7 +99,7 @@ class BlobService:
             return
         if blob.keep_until - self._context.now() >= timedelta(seconds=BLOB_PROMISE_SECONDS):
             return
-        await self._database.write(lambda connection: self._extend(connection, repository.id, [blob.id]))
+        await own(self._database).write(lambda connection: self._extend(connection, repository.id, [blob.id]))
 
     async def check_layers(
         self, registry: Registry, name: RepositoryName, digests: Sequence[Digest]
@@ -114,7 +115,7 @@ class BlobService:
         soon = self._context.now_micros() + BLOB_PROMISE_SECONDS * _MICROS
         unsure = [link.blob_id for link in links if link.media_type is None and link.keep_until < soon]
         if unsure:
-            await self._database.write(lambda connection: self._extend(connection, repository_id, sorted(unsure)))
+            await own(self._database).write(lambda connection: self._extend(connection, repository_id, sorted(unsure)))
         found = {link.digest: LayerAvailability(link.digest, True, link.size_bytes, link.media_type) for link in links}
         return [found.get(digest, LayerAvailability(digest, False)) for digest in digests]
 

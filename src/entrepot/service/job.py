@@ -32,6 +32,7 @@ from entrepot.domain.limit import (
 )
 from entrepot.service.context import Context
 from entrepot.store.metadata import job as rows
+from entrepot.store.metadata import maintenance
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.clock import database_now
 
@@ -224,6 +225,8 @@ class JobService:
             self.enqueue(connection, cron.kind, unique_key=key, attempts_max=CRON_ATTEMPTS_MAX)
 
     def _claim(self, connection: Connection, owner: str, kinds: Collection[str], limit: int) -> list[Claim]:
+        if maintenance.is_on(connection):
+            return []  # what runs ends; nothing begins
         now = self._now(connection)
         until = now + int(self.lease_seconds * _MICROS)
         claims = []

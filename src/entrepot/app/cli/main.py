@@ -1,6 +1,6 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | verify | admin account create|list|root-key | version
+entrepot serve | connect | verify | maintenance on|off|status | admin account create|list|root-key | version
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import typer
 from entrepot import __version__
 from entrepot.app.cli.account import account
 from entrepot.app.cli.connect import connect
+from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.output import say
 from entrepot.app.cli.serve import serve
 from entrepot.app.cli.verify import verify
@@ -29,6 +30,7 @@ app.add_typer(admin, name="admin")
 app.command()(serve)
 app.command()(connect)
 app.command()(verify)
+app.add_typer(maintenance, name="maintenance")
 
 
 @app.command()

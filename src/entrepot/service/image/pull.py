@@ -13,6 +13,7 @@ from entrepot.domain.limit import PULL_TIME_REFRESH_SECONDS
 from entrepot.service.context import Context
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.image import record_pulls
+from entrepot.store.metadata.maintenance import own
 
 FLUSH_SECONDS = 60
 BATCH = 500
@@ -47,7 +48,7 @@ class PullLog:
         for start in range(0, len(waiting), BATCH):
             batch = waiting[start : start + BATCH]
             try:
-                await self._database.write(partial(_write, pulls=batch))
+                await own(self._database).write(partial(_write, pulls=batch))
             except BaseException:
                 self._pulled_at = {**dict(waiting[start:]), **self._pulled_at}
                 raise

@@ -182,12 +182,18 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     domain.StorageFull: Row(
         507, "UNSUPPORTED", lambda _: "The registry is out of space: uploads are refused until some is freed"
     ),
+    domain.InMaintenance: Row(
+        503,
+        "UNAVAILABLE",
+        lambda e: "The registry is in maintenance and takes no changes" + (f": {e.reason}" if e.reason else ""),
+    ),
     domain.KeyUnavailable: Row(403, "DENIED", _detail),
     domain.Unavailable: Row(503, "UNKNOWN", lambda _: "Not now: try again"),
 }
 """By class; an error without a row of its own takes that of its nearest ancestor."""
 
 RETRY_AFTER_SECONDS = 1
+MAINTENANCE_RETRY_SECONDS = 30
 
 
 def row_of(error: domain.RegistryError) -> Row:
@@ -207,9 +213,14 @@ def answer(error: domain.RegistryError) -> HttpResponse:
     status, code, words, details = row_of(error)
     message = words(error)
     items = [{"code": code, "message": message, "detail": detail} for detail in (details(error) if details else ())]
-    seconds = error.retry_after_seconds if isinstance(error, domain.TooManyFailedLogins) else RETRY_AFTER_SECONDS
-    headers = {"Retry-After": str(seconds)} if status in (429, 503) else {}
+    headers = {"Retry-After": str(_retry_after_seconds(error))} if status in (429, 503) else {}
     return body(status, items or [{"code": code, "message": message}], headers)
+
+
+def _retry_after_seconds(error: domain.RegistryError) -> int:
+    if isinstance(error, domain.TooManyFailedLogins):
+        return error.retry_after_seconds
+    return MAINTENANCE_RETRY_SECONDS if isinstance(error, domain.InMaintenance) else RETRY_AFTER_SECONDS
 
 
 def unexpected(request_id: str) -> HttpResponse:
