@@ -1,4 +1,4 @@
-"""`entrepot maintenance on|off|status`: the registry takes no changes while an operator works on it."""
+"""`entrepot maintenance`: on, off, status; the registry takes no changes while an operator works on it."""
 
 from __future__ import annotations
 
