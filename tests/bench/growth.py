@@ -171,9 +171,10 @@ def grown(server: Server, database_url: str, sizes: tuple[int, ...]) -> list[Rep
     server.stop()
     engine = create_engine(database_url)
     for name, size in zip(names, sizes, strict=True):
-        with engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.execute(text("PRAGMA cache_size = -400000"))
+        with engine.connect() as connection:
+            if connection.dialect.name == "sqlite":  # nobody minds if this file does not survive
+                for setting in ("synchronous = OFF", "cache_size = -1000000"):
+                    connection.execute(text(f"PRAGMA {setting}"))
             fill(connection, name, size)
     engine.dispose()
     server.start()

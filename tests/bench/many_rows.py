@@ -36,7 +36,10 @@ def manifest_bytes(repository: str, number: int) -> bytes:
 
 
 def fill(connection: Connection, repository: str, images: int) -> None:
-    """Images with tags, references, blobs and links for an empty repository, as that many pushes would leave them."""
+    """Images with tags, references, blobs and links for an empty repository, as that many pushes would leave them.
+
+    Committed in batches: one transaction of a million images would fill the log instead of the file.
+    """
     place = select(schema.repository.c.id, schema.repository.c.domain_id).where(schema.repository.c.name == repository)
     repository_id, domain_id = connection.execute(place).one()
     first_image, first_blob = _free_id(connection, schema.manifest), _free_id(connection, schema.blob)
@@ -47,6 +50,7 @@ def fill(connection: Connection, repository: str, images: int) -> None:
     while batch := list(islice(made, _BATCH_IMAGES)):
         for table in batch[0]:
             connection.execute(insert(table), [row for rows in batch for row in rows[table]])
+        connection.commit()
     if connection.dialect.name == "postgresql":
         _settle(connection)
 
@@ -58,6 +62,7 @@ def _settle(connection: Connection) -> None:
             text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")  # noqa: S608
         )
     connection.execute(text("ANALYZE"))
+    connection.commit()
 
 
 def _free_id(connection: Connection, table: Table) -> int:
