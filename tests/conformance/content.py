@@ -163,6 +163,14 @@ def _untagged(content: Content) -> None:
     content.index([content.image(), content.image()])
 
 
+def _two_algorithms(content: Content) -> None:
+    mine, content.algorithm = content.algorithm, {"sha256": "sha512", "sha512": "sha256"}[content.algorithm]
+    layer, child = content.layer(), content.image()
+    content.algorithm = mine
+    content.index([child, content.image(layers=[layer, content.layer()])], "mixed", subject=child)
+    content.artifact(ARTIFACT_ONE, "about", subject=child)
+
+
 KINDS: dict[str, Callable[[Content], None]] = {
     "image": _image,
     "uncompressed": _uncompressed,
@@ -182,13 +190,12 @@ KINDS: dict[str, Callable[[Content], None]] = {
     "no layers": _no_layers,
     "every manifest tagged": _every_manifest_tagged,
     "untagged": _untagged,
+    "two algorithms": _two_algorithms,
 }
-NEEDS_SHA256 = frozenset(KINDS) - {"untagged", "every manifest tagged"}
-"""A push by tag means sha256; beside a digest, a tag takes the digest's algorithm."""
 
 
 def make(kind: str, algorithm: str) -> Content:
-    """New content of a kind."""
-    content = Content(algorithm)
+    """New content of a kind. A push by tag means sha256; beside a digest, a tag takes the digest's algorithm."""
+    content = Content(algorithm, has_tag_parameters=algorithm != "sha256")
     KINDS[kind](content)
     return content

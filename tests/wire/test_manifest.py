@@ -201,6 +201,17 @@ async def test_immutable_tags(registry: RunningRegistry) -> None:
     assert (await registry.client.send("PUT", f"/v2/app/manifests/{two}", OCI, raw)).status == 201
 
 
+async def test_tags_beside_a_digest_are_set_all_or_none(registry: RunningRegistry) -> None:
+    await registry.create_repository("app", mutability="IMMUTABLE")
+    await registry.client.put_image("app", "fixed", b"one")
+    raw = encode(image_manifest((digest_of(b"{}"), 2), []))
+    path = f"/v2/app/manifests/{digest_of(raw)}"
+    refused = await registry.client.send("PUT", f"{path}?tag=before&tag=fixed&tag=other", OCI, raw)
+    assert (refused.status, refused.codes) == (400, ["TAG_INVALID"])
+    assert (await registry.client.send("GET", "/v2/app/tags/list")).json()["tags"] == ["fixed"]
+    assert (await registry.client.send("GET", path)).status == 404
+
+
 async def test_deletion_by_digest(registry: RunningRegistry) -> None:
     await registry.create_repository("app")
     digest = await registry.client.put_image("app", "v1")
