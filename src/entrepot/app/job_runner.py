@@ -127,7 +127,7 @@ class JobRunner:
         claims = await self._jobs.claim(self.owner, self._kinds, room)
         for claim in claims:
             self._start(_Run(claim, held_until))
-        return 0 if claims else IDLE_SECONDS_FIRST
+        return 0 if claims else IDLE_SECONDS_MAX  # others were faster, or nothing may be done now
 
     def _start(self, run: _Run) -> None:
         self._runs.append(run)
@@ -157,7 +157,10 @@ class JobRunner:
             run.is_settling = True
             text = without_secrets(f"{type(error).__name__}: {error}")
             state = await self._settle(lambda: self._jobs.fail(claim, text))
-            log.exception("job.failed", **about, state=state or "lost", seconds=_since(begun))
+            if state is None:
+                log.warning("job.lost", **about, error=text, seconds=_since(begun))
+            else:
+                log.exception("job.failed", **about, state=state, seconds=_since(begun))
         else:
             run.is_settling = True
             is_done = await self._settle(lambda: self._jobs.finish(claim, result))

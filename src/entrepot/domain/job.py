@@ -123,6 +123,6 @@ def retry_seconds(attempt: int, spread: float) -> float:
 
 
 def short_error(text: str) -> str:
-    """An error's text in one line as rows keep it."""
-    line = " ".join(text.split())
+    """An error's text in one line as rows keep it and terminals can show it."""
+    line = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
     return line if len(line) <= JOB_ERROR_LENGTH_MAX else line[: JOB_ERROR_LENGTH_MAX - 1] + "…"

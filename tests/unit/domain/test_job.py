@@ -18,6 +18,7 @@ def test_waits_double_up_to_an_hour(attempt: int, spread: float, seconds: float)
 
 def test_errors_become_one_bounded_line() -> None:
     assert short_error(" a\n  b ") == "a b"
+    assert short_error("\x1b[31mred") == "?[31mred"
     assert short_error("x" * JOB_ERROR_LENGTH_MAX) == "x" * JOB_ERROR_LENGTH_MAX
     assert len(short_error("x" * 9_999)) == JOB_ERROR_LENGTH_MAX
 

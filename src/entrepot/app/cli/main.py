@@ -1,6 +1,7 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | verify | maintenance on|off|status | admin account create|list|root-key | version
+entrepot serve | connect | verify | maintenance on|off|status | jobs list|show|retry
+entrepot admin account create|list|root-key | version
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import typer
 from entrepot import __version__
 from entrepot.app.cli.account import account
 from entrepot.app.cli.connect import connect
+from entrepot.app.cli.job import jobs
 from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.output import say
 from entrepot.app.cli.serve import serve
@@ -31,6 +33,7 @@ app.command()(serve)
 app.command()(connect)
 app.command()(verify)
 app.add_typer(maintenance, name="maintenance")
+app.add_typer(jobs, name="jobs")
 
 
 @app.command()
