@@ -57,6 +57,7 @@ EXAMPLES: list[domain.RegistryError] = [
     domain.Throttled(),
     domain.TooManyFailedLogins(60),
     domain.TooManyUploads(1_000),
+    domain.InMaintenance("no"),
     domain.StorageFull(),
     domain.KeyUnavailable("no"),
 ]
@@ -87,7 +88,7 @@ def test_every_error_becomes_an_answer(example: domain.RegistryError) -> None:
 
 def test_only_errors_of_the_caller_speak_of_the_caller() -> None:
     statuses = {type(example).__name__: error.answer(example).status for example in EXAMPLES}
-    assert [name for name, status in statuses.items() if status >= 500] == ["StorageFull"]
+    assert [name for name, status in statuses.items() if status >= 500] == ["InMaintenance", "StorageFull"]
     assert statuses["TokenExpired"] == statuses["TokenInvalid"] == 401
 
 
