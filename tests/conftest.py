@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.image",
     "tests.support.bytes",
     "tests.support.job",
+    "tests.support.race",
 ]

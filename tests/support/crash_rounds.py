@@ -21,6 +21,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
+from sqlalchemy import select
+
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import ImageNotFound, LayersNotFound
 from entrepot.domain.image import ImageFilter
@@ -31,10 +34,12 @@ from entrepot.domain.repository import RepositorySettings
 from entrepot.domain.upload import UploadKind
 from entrepot.service import storage as storage_module
 from entrepot.service.context import Context
+from entrepot.service.garbage import GarbageService
 from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
 from entrepot.service.key import KeyService
 from entrepot.service.repository import RepositoryService
+from entrepot.store.metadata import schema
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.migrate import migrate_sqlite
 from entrepot.store.metadata.postgres import PostgresDatabase
@@ -105,7 +110,8 @@ class Registry:
         return cls(Worker(database, context, keys, storage), ImageService(database, context))
 
     async def clean(self) -> None:
-        """Sweep uploads and doomed objects."""
+        """Collect garbage, sweep uploads and doomed objects."""
+        await GarbageService(self.worker.database, self.worker.context).collect()
         await self.worker.uploads.sweep()
 
     async def close(self) -> None:
@@ -248,9 +254,17 @@ async def finish(place: Place, round_number: int, fuse: Fuse) -> None:
         registry = await Registry.open(place, round_number + days * 36, fuse)
         await registry.clean()
         keys = sorted(await keys_of(registry.worker.database))
+        named = await _named(registry)
         await registry.close()
     files = sorted(path.name for path in files_below(place.directory / "blobs"))
     assert files == keys, f"left over: {set(files) ^ set(keys)}"
+    assert len(keys) == len(named), "there are blobs that no image names"
+
+
+async def _named(registry: Registry) -> set[str]:
+    """The digests of the blobs that images name."""
+    raws = await registry.worker.database.read(lambda c: list(c.execute(select(schema.manifest.c.raw)).scalars()))
+    return {each["digest"] for raw in map(json.loads, raws) for each in [raw["config"], *raw["layers"]]}
 
 
 async def _find(registry: Registry) -> list[State]:
@@ -298,6 +312,7 @@ def in_process(step: Callable[..., Coroutine[Any, Any, None]], place: Place, num
 
 
 def main(directory: str, address: str, rounds: str, seed: str) -> None:
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # the output is the number alone
     storage_module.FRAME_BYTES = FRAME  # type: ignore[attr-defined]
     place, draw = Place(Path(directory), address), random.Random(seed)
     if address == "sqlite":

@@ -184,6 +184,16 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: float = Field(
         default=30.0, ge=0, le=3600, description="Time that requests under way get when the server is told to stop."
     )
+    blob_promise_seconds: int = Field(
+        default=3600,
+        ge=1,
+        le=30 * 24 * 3600,
+        description="A blob that a client was told exists is kept for at least this long without an image; it may stay"
+        " twice as long.",
+    )
+    collection_period_seconds: float = Field(
+        default=900.0, gt=0, le=7 * 24 * 3600, description="Time between two runs of the garbage collector."
+    )
     failed_logins_per_minute: int = Field(
         default=100,
         ge=0,

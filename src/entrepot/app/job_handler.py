@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 
+from entrepot.app.config import Settings
 from entrepot.app.job_runner import Handler, Result
 from entrepot.domain.job import Claim, Cron, JobKind
 from entrepot.service.event import EventService
 from entrepot.service.services import Services
 
-CRONS = (
-    Cron(JobKind.UPLOAD_SWEEP, 300),
-    Cron(JobKind.TOKEN_PURGE, 3600),
-    Cron(JobKind.EVENT_PURGE, 3600),
-    Cron(JobKind.JOB_PURGE, 3600),
-)
+
+def crons(settings: Settings) -> tuple[Cron, ...]:
+    """What comes again, and how often."""
+    return (
+        Cron(JobKind.UPLOAD_SWEEP, 300),
+        Cron(JobKind.GARBAGE, settings.collection_period_seconds),
+        Cron(JobKind.TOKEN_PURGE, 3600),
+        Cron(JobKind.EVENT_PURGE, 3600),
+        Cron(JobKind.JOB_PURGE, 3600),
+    )
 
 
 def handlers(services: Services, events: EventService) -> Mapping[str, Handler]:
     """What does each kind. All of it is safe to repeat and to run twice at once."""
     return {
         JobKind.UPLOAD_SWEEP: _told_by(lambda: _sweep(services)),
+        JobKind.GARBAGE: _told_by(lambda: _remove_garbage(services)),
         JobKind.TOKEN_PURGE: _counted(services.registry_token.purge_expired),
         JobKind.EVENT_PURGE: _counted(events.purge),
         JobKind.JOB_PURGE: _counted(services.job.purge),
@@ -30,6 +36,12 @@ def handlers(services: Services, events: EventService) -> Mapping[str, Handler]:
 
 async def _sweep(services: Services) -> Result:
     return asdict(await services.upload.sweep())
+
+
+async def _remove_garbage(services: Services) -> Result:
+    """Collect, then free the bytes whose time has come."""
+    collected = await services.garbage.collect()
+    return asdict(collected) | asdict(await services.upload.sweep())
 
 
 def _told_by(work: Callable[[], Awaitable[Result]]) -> Handler:

@@ -9,14 +9,16 @@ import structlog
 from entrepot.app import engine
 from entrepot.app.deployment import Deployment
 from entrepot.app.health import Health
-from entrepot.app.job_handler import CRONS, handlers
+from entrepot.app.job_handler import crons, handlers
 from entrepot.app.job_runner import JobRunner
 from entrepot.app.schedule import Periodic
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
+from entrepot.domain.promise import BlobPromise
 from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.event import EventService
+from entrepot.service.garbage import GarbageService
 from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
 from entrepot.service.job import JobService
@@ -105,7 +107,7 @@ def assemble(
         on_access=_log_access if settings.access_log else None,
     )
     works = handlers(services, EventService(database, context))
-    runner = JobRunner(services.job, works, CRONS, settings.parallel_jobs, context.new_uuid())
+    runner = JobRunner(services.job, works, crons(settings), settings.parallel_jobs, context.new_uuid())
     return Application(database, storage, services, middleware, runner, _schedule(services))
 
 
@@ -113,6 +115,7 @@ def _services(
     deployment: Deployment, database: Database, context: Context, keys: KeyService, storage: Storage
 ) -> Services:
     settings, clients = deployment.settings, ClientDatabase(database)
+    promise = BlobPromise(settings.blob_promise_seconds)
     return Services(
         context=context,
         key=keys,
@@ -120,10 +123,11 @@ def _services(
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         resource_tag=ResourceTagService(clients),
-        blob=BlobService(clients, context, keys, storage, allows_mounts=not settings.aws_defaults),
-        upload=UploadService(clients, context, storage),
-        image=ImageService(clients, context),
+        blob=BlobService(clients, context, keys, storage, allows_mounts=not settings.aws_defaults, promise=promise),
+        upload=UploadService(clients, context, storage, promise=promise),
+        image=ImageService(clients, context, promise=promise),
         referrer=ReferrerService(database),
+        garbage=GarbageService(database, context, promise=promise),
         job=JobService(database, context),
     )
 

@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     """The work that this program knows. A database may hold kinds of another version, so rows carry text."""
 
     UPLOAD_SWEEP = "upload-sweep"
+    GARBAGE = "garbage"
     TOKEN_PURGE = "token-purge"  # noqa: S105 - a name
     EVENT_PURGE = "event-purge"
     JOB_PURGE = "job-purge"

@@ -107,11 +107,11 @@ PULL_TIME_REFRESH_SECONDS = 3600
 EVENT_RETENTION_SECONDS = 7 * 24 * 3600
 """Events older than this are purged."""
 
+COLLECTION_BATCH = 200
+"""Links or blobs that one transaction of the collector takes: pushes wait no longer than for these."""
+
 UPLOAD_LEASE_SECONDS = 300
 """How long what an upload has staged outlives the upload: writers that took their lease before have begun by then."""
-
-BLOB_PROMISE_RENEWED_SECONDS = 2 * BLOB_PROMISE_SECONDS
-"""How far a promise is extended when less than BLOB_PROMISE_SECONDS is left: one write in an hour per blob at most."""
 
 JOB_LEASE_SECONDS = 60
 """A worker that has not renewed its hold on a job for this long has lost it; it renews four times as often."""

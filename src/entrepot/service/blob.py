@@ -9,7 +9,7 @@ BatchCheckLayerAvailability and GetDownloadUrlForLayer.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -17,12 +17,8 @@ from entrepot.domain.blob import LayerAvailability, StoredBlob
 from entrepot.domain.digest import Digest
 from entrepot.domain.download_url import Download, signed_path, verified_download
 from entrepot.domain.error import BlobNotFound, BlobReferenced, LayersNotFound, RepositoryNotFound
-from entrepot.domain.limit import (
-    BLOB_PROMISE_RENEWED_SECONDS,
-    BLOB_PROMISE_SECONDS,
-    DOWNLOAD_URL_LIFETIME_SECONDS,
-    MIB,
-)
+from entrepot.domain.limit import DOWNLOAD_URL_LIFETIME_SECONDS, MIB
+from entrepot.domain.promise import DEFAULT_PROMISE, BlobPromise
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.domain.view import BlobView
@@ -31,7 +27,7 @@ from entrepot.service.key import KeyService
 from entrepot.service.storage import Storage
 from entrepot.store.blob.base import Reader
 from entrepot.store.metadata import blob as rows
-from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.base import Database, to_micros
 from entrepot.store.metadata.maintenance import own
 from entrepot.store.metadata.repository_key import get_repository_key
 from entrepot.store.metadata.view import view_blob
@@ -40,20 +36,27 @@ READ_BYTES = MIB
 """Plain bytes read at once: four frames."""
 
 DOWNLOAD_PURPOSE = "download-url"
-_MICROS = 1_000_000
 
 
 class BlobService:
     """Blobs of every registry of this server."""
 
     def __init__(
-        self, database: Database, context: Context, keys: KeyService, storage: Storage, *, allows_mounts: bool = True
+        self,
+        database: Database,
+        context: Context,
+        keys: KeyService,
+        storage: Storage,
+        *,
+        allows_mounts: bool = True,
+        promise: BlobPromise = DEFAULT_PROMISE,
     ) -> None:
         self._database = database
         self._allows_mounts = allows_mounts
         self._context = context
         self._keys = keys
         self._storage = storage
+        self._promise = promise
 
     async def view(self, caller_account_id: str, registry: Registry, name: RepositoryName, digest: Digest) -> BlobView:
         """The one read of a request for a blob."""
@@ -93,13 +96,18 @@ class BlobService:
         return await self._database.lookup(lambda connection: rows.has_active_image(connection, repository.id, blob.id))
 
     async def promise(self, view: BlobView) -> None:
-        """Keep a blob that the caller is told to exist for at least an hour; writes only when less is left."""
+        """Keep a blob that the caller is told to exist for at least an hour; writes only when less is left.
+
+        Raises:
+            BlobNotFound: the collector was faster.
+        """
         blob, repository = view.blob, view.repository
         if blob is None or repository is None or blob.is_referenced:
             return
-        if blob.keep_until - self._context.now() >= timedelta(seconds=BLOB_PROMISE_SECONDS):
+        if to_micros(blob.keep_until) >= self._promise.must_reach(self._context.now_micros()):
             return
-        await own(self._database).write(lambda connection: self._extend(connection, repository.id, [blob.id]))
+        if not await own(self._database).write(lambda connection: self._extend(connection, repository.id, [blob.id])):
+            raise BlobNotFound(repository.name, blob.digest)
 
     async def check_layers(
         self, registry: Registry, name: RepositoryName, digests: Sequence[Digest]
@@ -112,10 +120,13 @@ class BlobService:
         repository_id, links = await self._database.read(
             lambda connection: self._find_links(connection, registry, name, digests)
         )
-        soon = self._context.now_micros() + BLOB_PROMISE_SECONDS * _MICROS
-        unsure = [link.blob_id for link in links if link.media_type is None and link.keep_until < soon]
+        soon = self._promise.must_reach(self._context.now_micros())
+        unsure = {link.blob_id for link in links if link.media_type is None and link.keep_until < soon}
         if unsure:
-            await own(self._database).write(lambda connection: self._extend(connection, repository_id, sorted(unsure)))
+            kept = await own(self._database).write(
+                lambda connection: self._extend(connection, repository_id, sorted(unsure))
+            )
+            links = [link for link in links if link.blob_id in kept or link.blob_id not in unsure]
         found = {link.digest: LayerAvailability(link.digest, True, link.size_bytes, link.media_type) for link in links}
         return [found.get(digest, LayerAvailability(digest, False)) for digest in digests]
 
@@ -138,7 +149,7 @@ class BlobService:
             if blob_id is None:
                 return False
             now = self._context.now_micros()
-            rows.link_blob(connection, into.id, blob_id, now, self._keep_until(now))
+            rows.link_blob(connection, into.id, blob_id, now, self._promise.keep_until(now))
             return True
 
         return await self._database.write(change)
@@ -200,10 +211,8 @@ class BlobService:
         repository = get_repository_key(connection, registry, name, is_locked=False)
         return repository.id, rows.find_links(connection, repository.id, repository.domain_id, digests)
 
-    def _extend(self, connection: Connection, repository_id: int, blob_ids: list[int]) -> None:
-        now = self._context.now_micros()
-        before = now + BLOB_PROMISE_SECONDS * _MICROS
-        rows.extend_promise(connection, repository_id, blob_ids, before, self._keep_until(now))
-
-    def _keep_until(self, now: int) -> int:
-        return now + BLOB_PROMISE_RENEWED_SECONDS * _MICROS
+    def _extend(self, connection: Connection, repository_id: int, blob_ids: list[int]) -> set[int]:
+        now, promise = self._context.now_micros(), self._promise
+        return rows.extend_promise(
+            connection, repository_id, blob_ids, promise.must_reach(now), promise.keep_until(now)
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from entrepot.service.blob import BlobService
     from entrepot.service.context import Context
+    from entrepot.service.garbage import GarbageService
     from entrepot.service.identity import IdentityService
     from entrepot.service.image import ImageService
     from entrepot.service.job import JobService
@@ -33,4 +34,5 @@ class Services:
     upload: UploadService
     image: ImageService
     referrer: ReferrerService
+    garbage: GarbageService
     job: JobService

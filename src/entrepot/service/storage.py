@@ -115,6 +115,13 @@ class Storage:
         except OSError:
             log.exception("discard.failed", storage_key=storage_key)
 
+    async def delete(self, storage_key: str) -> None:
+        """Remove a doomed object that nobody ever read ahead of the sweeper, which will look for it all the same."""
+        try:
+            await self.publish(self.store.delete, storage_key)
+        except OSError:
+            log.exception("delete.failed", storage_key=storage_key)
+
     async def remove_tail(self, storage_key: str, name: str) -> None:
         """Remove a tail that an acknowledged append replaced. What stays goes with the rest of the staging."""
         try:

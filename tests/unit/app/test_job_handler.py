@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
-from entrepot.app.job_handler import CRONS, handlers
+from entrepot.app.config import Settings
+from entrepot.app.job_handler import crons, handlers
 from entrepot.domain.job import JobKind
 from entrepot.service.event import EventService
+from entrepot.service.garbage import Collected
 from tests.support.database import SqliteAddress
 from tests.support.registry import running_registry
 
@@ -23,6 +26,7 @@ async def test_every_kind_has_a_handler_that_works(sqlite_address: SqliteAddress
         done = {job.kind: job.result for job in await services.job.list_jobs(state="done")}
     assert done == {
         "upload-sweep": {"uploads": 0, "objects": 0},
+        "garbage": {**asdict(Collected(is_over=True)), "uploads": 0, "objects": 0},
         "token-purge": {"removed": 0},
         "event-purge": {"removed": 0},
         "job-purge": {"removed": 0},
@@ -30,6 +34,6 @@ async def test_every_kind_has_a_handler_that_works(sqlite_address: SqliteAddress
 
 
 def test_every_period_is_of_a_kind_and_of_one_length() -> None:
-    kinds = [cron.kind for cron in CRONS]
+    kinds = [cron.kind for cron in crons(Settings())]
     assert set(kinds) <= set(JobKind)
     assert len(kinds) == len(set(kinds))

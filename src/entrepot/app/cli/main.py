@@ -1,6 +1,6 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | verify | maintenance on|off|status | jobs list|show|retry
+entrepot serve | connect | verify | gc | maintenance on|off|status | jobs list|show|retry
 entrepot admin account create|list|root-key | version
 """
 
@@ -13,6 +13,7 @@ import typer
 from entrepot import __version__
 from entrepot.app.cli.account import account
 from entrepot.app.cli.connect import connect
+from entrepot.app.cli.gc import gc as collect_garbage
 from entrepot.app.cli.job import jobs
 from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.output import say
@@ -34,6 +35,7 @@ app.command()(connect)
 app.command()(verify)
 app.add_typer(maintenance, name="maintenance")
 app.add_typer(jobs, name="jobs")
+app.command("gc")(collect_garbage)
 
 
 @app.command()

@@ -17,9 +17,10 @@ from entrepot.domain.error import (
     LimitExceeded,
 )
 from entrepot.domain.image import FailureCode, Image, ImageDetail, ImageFailure, ImageFilter
-from entrepot.domain.limit import BLOB_PROMISE_RENEWED_SECONDS, MIB
+from entrepot.domain.limit import MIB
 from entrepot.domain.manifest import Manifest, parse_manifest
 from entrepot.domain.page import Page, PageRequest
+from entrepot.domain.promise import DEFAULT_PROMISE, BlobPromise
 from entrepot.domain.reference import ImageId, Reference, Tag
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
@@ -41,7 +42,6 @@ PARSED_INLINE_BYTES = 64 * 1024
 """Manifests above this are parsed in a thread."""
 READ_INLINE_BYTES = 256 * 1024
 """Manifests above this are read in the pool of readers."""
-_MICROS = 1_000_000
 
 # Named here because the class has a method `list`.
 Types = list[str]
@@ -71,10 +71,12 @@ class ImageService:
         *,
         cache_bytes: int = CACHE_BYTES,
         quota: ImageQuota | None = None,
+        promise: BlobPromise = DEFAULT_PROMISE,
     ) -> None:
         self._database, self._context = database, context
         self._cache = ImageCache(cache_bytes)
         self._quota = quota or ImageQuota()
+        self._promise = promise
         self.pulls = PullLog(database, context)
         """A worker calls its `flush` now and then, and at the end."""
 
@@ -270,8 +272,7 @@ class ImageService:
         self, registry: Registry, name: RepositoryName, image_ids: Sequence[ImageId], *, is_child_kept: bool
     ) -> DeletionOutcome:
         now = self._context.now_micros()
-        keep_until = now + BLOB_PROMISE_RENEWED_SECONDS * _MICROS
-        deletion = Deletion(registry, name, image_ids, is_child_kept, now, keep_until)
+        deletion = Deletion(registry, name, image_ids, is_child_kept, now, self._promise.keep_until(now))
         return await self._database.write(lambda connection: delete_images(connection, deletion))
 
 

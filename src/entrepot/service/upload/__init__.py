@@ -34,6 +34,7 @@ from entrepot.domain.limit import (
     UPLOADS_PER_PRINCIPAL_MAX,
 )
 from entrepot.domain.principal import Principal
+from entrepot.domain.promise import DEFAULT_PROMISE, BlobPromise
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.domain.upload import Upload, UploadKind
@@ -58,14 +59,16 @@ _MICROS = 1_000_000
 class UploadService:
     """Uploads of every registry of this server."""
 
-    def __init__(self, database: Database, context: Context, storage: Storage) -> None:
+    def __init__(
+        self, database: Database, context: Context, storage: Storage, *, promise: BlobPromise = DEFAULT_PROMISE
+    ) -> None:
         self._database = database
         self._context = context
         self._storage = storage
         self._hashes = LiveHashes()
         self._appender = Appender(database, context, storage, self._hashes)
-        self._publisher = Publisher(database, context, storage)
-        self._at_once = AtOnce(database, context, storage)
+        self._publisher = Publisher(database, context, storage, promise)
+        self._at_once = AtOnce(database, context, storage, promise)
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────
 

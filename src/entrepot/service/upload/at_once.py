@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from entrepot.domain.digest import Digest, hasher
 from entrepot.domain.error import LayerDigestMismatch, RangeInvalid, SizeInvalid, Throttled
-from entrepot.domain.limit import BLOB_PROMISE_RENEWED_SECONDS, UPLOAD_LEASE_SECONDS
+from entrepot.domain.limit import UPLOAD_LEASE_SECONDS
+from entrepot.domain.promise import BlobPromise
 from entrepot.service.context import Context
 from entrepot.service.storage import Storage
 from entrepot.service.upload.intake import Body
@@ -37,6 +38,7 @@ class AtOnce:
     database: Database
     context: Context
     storage: Storage
+    promise: BlobPromise
 
     async def publish(self, row: rows.UploadRow, digest: Digest, data: bytes) -> bool:
         """Make `data` the blob of an upload that has no bytes yet; durable on return. False: go the general way.
@@ -56,32 +58,38 @@ class AtOnce:
         if made is None:
             raise LayerDigestMismatch(registry_of(row), row.repository, digest)
         if made:
-            await self.database.write(lambda connection: self._record(connection, row, digest, len(data)))
+            is_ours = await self.database.write(lambda connection: self._record(connection, row, digest, len(data)))
+            if not is_ours:
+                await self.storage.delete(row.storage_key)
         return made
 
-    def _record(self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int) -> None:
+    def _record(self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int) -> bool:
+        """Move the key from the upload to a blob and link it; whether the blob has our bytes."""
         repository = get_repository_key(connection, registry_of(row), row.repository, is_locked=True)
         if repository.id != row.repository_id:
             raise not_found(row)
         if not rows.remove_fresh_upload(connection, row.id):
             now = rows.find_upload(connection, row.id)
             raise not_found(row) if now is None else RangeInvalid(row.id, now.offset_bytes)
-        blob_id = self._insert_or_hold(connection, row, digest, size_bytes)
-        keep_until = micros_after(self.context, BLOB_PROMISE_RENEWED_SECONDS)
-        blobs.link_blob(connection, row.repository_id, blob_id, self.context.now_micros(), keep_until)
+        blob_id, is_ours = self._insert_or_hold(connection, row, digest, size_bytes)
+        moment = self.context.now_micros()
+        blobs.link_blob(connection, row.repository_id, blob_id, moment, self.promise.keep_until(moment))
+        return is_ours
 
-    def _insert_or_hold(self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int) -> int:
-        """The blob of that digest: ours, or the one that was first, and then our object is doomed."""
+    def _insert_or_hold(
+        self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int
+    ) -> tuple[int, bool]:
+        """The blob of that digest: ours (True), or the one that was first, and then our object is doomed."""
         place = (row.storage_key, row.store, row.format, row.frame_bytes, row.wrapped_key)
         new = blobs.NewBlob(row.domain_id, digest, size_bytes, *place, self.context.now_micros())
         for _ in range(LINK_ATTEMPTS):
             made = blobs.insert_blob(connection, new)
             if made is not None:
-                return made
+                return made, True
             first = blobs.hold_blob(connection, row.domain_id, digest)
             if first is not None:
                 doom(connection, row.storage_key, row.store, micros_after(self.context, UPLOAD_LEASE_SECONDS))
-                return first
+                return first, False
         raise Throttled  # it was collected between the two statements, again and again
 
 

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.digest import Digest, hasher
 from entrepot.domain.error import LayerDigestMismatch, RangeInvalid, Throttled, UploadNotFound
-from entrepot.domain.limit import BLOB_PROMISE_RENEWED_SECONDS, MIB, UPLOAD_LEASE_SECONDS
+from entrepot.domain.limit import MIB, UPLOAD_LEASE_SECONDS
+from entrepot.domain.promise import BlobPromise
 from entrepot.service.context import Context
 from entrepot.service.storage import Storage
 from entrepot.service.upload.intake import Received
@@ -52,12 +53,23 @@ class _Whole:
     digest: Digest | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What publishing came to."""
+
+    is_new: bool
+    """Whether the repository did not hold the blob before."""
+    is_ours: bool
+    """Whether the blob has the bytes of this upload, not those of a faster one."""
+
+
 class Publisher:
     """Turns uploads into blobs."""
 
-    def __init__(self, database: Database, context: Context, storage: Storage) -> None:
+    def __init__(self, database: Database, context: Context, storage: Storage, promise: BlobPromise) -> None:
         self._database = database
         self._context = context
+        self._promise = promise
         self._storage = storage
 
     async def publish(self, row: rows.UploadRow, digests: list[Digest], last: LastBytes | None = None) -> bool:
@@ -74,17 +86,17 @@ class Publisher:
         key = row.storage_key
         try:
             async with self._storage.hold(key):
-                is_new = await self._publish_held(row, digests, last)
+                published = await self._publish_held(row, digests, last)
         except UploadNotFound:
             # The row is gone and its staging doomed: waiting for it has only made the directory again. But where the
             # row stands and bytes are missing, only the sweeper removes.
             if await self._database.lookup(lambda connection: rows.find_upload(connection, row.id)) is None:
                 await self._storage.discard(key)
             raise
-        await self._storage.discard(key)
-        return is_new
+        await (self._storage.discard(key) if published.is_ours else self._storage.delete(key))
+        return published.is_new
 
-    async def _publish_held(self, row: rows.UploadRow, digests: list[Digest], last: LastBytes | None) -> bool:
+    async def _publish_held(self, row: rows.UploadRow, digests: list[Digest], last: LastBytes | None) -> _Published:
         whole = await self._gather(row, last)
         unknown = [digest for digest in digests if not _is_known(whole, digest)]
         location = await location_of(self._storage, whole.row)
@@ -121,21 +133,20 @@ class Publisher:
         if found != digest:
             raise _mismatch(whole.row, digest)
 
-    def _record(self, connection: Connection, whole: _Whole, digest: Digest) -> bool:
-        """Move the key from the upload to a blob and link it; whether the repository did not hold it before."""
+    def _record(self, connection: Connection, whole: _Whole, digest: Digest) -> _Published:
+        """Move the key from the upload to a blob and link it."""
         row, now = whole.row, self._context.now_micros()
         repository = get_repository_key(connection, registry_of(row), row.repository, is_locked=True)
         if repository.id != row.repository_id:
             raise not_found(row)
         if not rows.remove_upload(connection, row.id, row.offset_bytes, whole.lease):
             raise _lost(connection, row)
-        blob_id = self._insert_or_hold(connection, whole, digest, now)
-        return blobs.link_blob(
-            connection, row.repository_id, blob_id, now, now + BLOB_PROMISE_RENEWED_SECONDS * _MICROS
-        )
+        blob_id, is_ours = self._insert_or_hold(connection, whole, digest, now)
+        is_new = blobs.link_blob(connection, row.repository_id, blob_id, now, self._promise.keep_until(now))
+        return _Published(is_new, is_ours)
 
-    def _insert_or_hold(self, connection: Connection, whole: _Whole, digest: Digest, now: int) -> int:
-        """The blob of that digest: ours, or the one that was first, and then our bytes are doomed."""
+    def _insert_or_hold(self, connection: Connection, whole: _Whole, digest: Digest, now: int) -> tuple[int, bool]:
+        """The blob of that digest: ours (True), or the one that was first, and then our bytes are doomed."""
         row = whole.row
         new = blobs.NewBlob(
             row.domain_id,
@@ -153,11 +164,11 @@ class Publisher:
             made = blobs.insert_blob(connection, new)
             if made is not None:
                 doom(connection, row.storage_key + STAGING_SUFFIX, row.store, not_before)
-                return made
+                return made, True
             first = blobs.hold_blob(connection, row.domain_id, digest)
             if first is not None:
                 doom(connection, row.storage_key, row.store, not_before)
-                return first
+                return first, False
         raise Throttled  # it was collected between the two statements, again and again
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from entrepot.domain.limit import UPLOAD_LEASE_SECONDS
 from entrepot.service.storage import Storage
-from entrepot.store.metadata import doomed
+from entrepot.store.metadata import collection_hold, doomed
 from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
 
@@ -41,6 +41,8 @@ async def sweep(database: Database, storage: Storage, now: int) -> Swept:
         if expired < BATCH:
             break
     for _ in range(BATCHES_MAX):
+        if await database.lookup(lambda connection: collection_hold.is_held(connection, now)):
+            break
         due = await database.read(lambda connection: doomed.list_due(connection, storage.store.name, now, BATCH))
         gone = [name for name in due if await _remove(storage, name)]
         if gone:

@@ -1,7 +1,7 @@
 """Blob rows, and the links by which a repository holds them.
 
-On PostgreSQL a link is taken or removed under locks in the order repository, links, blobs by id; the collector
-claims blobs FOR UPDATE and finds the links that were made meanwhile.
+On PostgreSQL a link is taken or removed under locks in the order repository, links, blobs by id. Whoever removes a
+link marks its blob as loose in the same transaction: `garbage.py` looks at those, and at nothing else.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, select, upda
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles for SQLite too
 
 from entrepot.domain.digest import Digest
+from entrepot.domain.error import Throttled
 from entrepot.domain.image import ImageStatus
 from entrepot.store.metadata.image import to_digest
 from entrepot.store.metadata.schema import blob, manifest, manifest_reference, repository_blob
 from entrepot.store.metadata.statement import Statement
+
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +102,37 @@ def hold_blob(connection: Connection, domain_id: int, digest: Digest) -> int | N
 
 
 def link_blob(connection: Connection, repository_id: int, blob_id: int, now: int, keep_until: int) -> bool:
-    """Have the repository hold a blob until at least `keep_until`; whether it did not hold it before."""
+    """Have the repository hold a blob until at least `keep_until`; whether it did not hold it before.
+
+    Raises:
+        Throttled: the collector took the link between two statements, again and again.
+    """
     row = {"repository_id": repository_id, "blob_id": blob_id, "linked_at": now, "keep_until": keep_until}
-    # Counted by what comes back: the row count of an INSERT is not to be had from every driver.
-    made = _INSERT_LINK.row(connection, row) is not None
-    if not made:
-        extend_promise(connection, repository_id, [blob_id], keep_until, keep_until)
-    return made
+    for _ in range(ATTEMPTS):
+        # Counted by what comes back: the row count of an INSERT is not to be had from every driver.
+        if _INSERT_LINK.row(connection, row) is not None:
+            return True
+        if extend_promise(connection, repository_id, [blob_id], keep_until, keep_until):
+            return False
+    raise Throttled
 
 
 def extend_promise(
     connection: Connection, repository_id: int, blob_ids: Sequence[int], before: int, keep_until: int
-) -> None:
-    """Extend the grace of those links that no manifest references and whose grace ends before `before`."""
+) -> set[int]:
+    """Extend the grace of those links that no manifest references and whose grace ends before `before`.
+
+    Returns the blobs of `blob_ids` that the repository does hold; they are locked, so it stays true until the commit.
+    """
+    links = (repository_blob.c.repository_id == repository_id, repository_blob.c.blob_id.in_(blob_ids))
+    locked = select(repository_blob.c.blob_id).where(*links).order_by(repository_blob.c.blob_id)
+    held = set(connection.execute(locked.with_for_update(key_share=True)).scalars())
     connection.execute(
         update(repository_blob)
-        .where(
-            repository_blob.c.repository_id == repository_id,
-            repository_blob.c.blob_id.in_(blob_ids),
-            repository_blob.c.keep_until < before,
-            ~_IS_REFERENCED,
-        )
+        .where(*links, repository_blob.c.keep_until < before, ~_IS_REFERENCED)
         .values(keep_until=keep_until)
     )
+    return held
 
 
 def find_links(connection: Connection, repository_id: int, domain_id: int, digests: Sequence[Digest]) -> list[LinkRow]:
@@ -168,3 +179,4 @@ def unlink_blob(connection: Connection, repository_id: int, blob_id: int) -> Non
             repository_blob.c.repository_id == repository_id, repository_blob.c.blob_id == blob_id
         )
     )
+    connection.execute(update(blob).where(blob.c.id == blob_id).values(is_loose=True))

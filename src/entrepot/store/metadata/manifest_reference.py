@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, insert, literal, select, update
 
 from entrepot.domain.digest import Digest
 from entrepot.store.metadata.image import to_digest
@@ -116,6 +116,8 @@ def find_parents(connection: Connection, image_id: int) -> list[Digest]:
 def delete_references(connection: Connection, repository_id: int, image_id: int, keep_until_micros: int) -> None:
     """Delete the references of a manifest; links that lose their last one are kept until `keep_until_micros`.
 
+    They are unsettled by it: the collector looks at them after that time.
+
     The links are locked before the count: of two manifests deleted at once that share a blob, the later one sees
     that the other's reference is gone.
     """
@@ -126,5 +128,7 @@ def delete_references(connection: Connection, repository_id: int, image_id: int,
         connection.execute(locked.with_for_update(key_share=True)).all()
     connection.execute(_DELETE, {"image_id": image_id})
     if blob_ids:
-        grace = update(repository_blob).where(*links, repository_blob.c.keep_until < keep_until_micros, ~_IS_REFERENCED)
-        connection.execute(grace.values(keep_until=keep_until_micros))
+        kept = repository_blob.c.keep_until
+        later = case((kept < keep_until_micros, literal(keep_until_micros)), else_=kept)
+        unreferenced = update(repository_blob).where(*links, ~_IS_REFERENCED)
+        connection.execute(unreferenced.values(keep_until=later, is_settled=False))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, case, delete, insert, literal, select
+from sqlalchemy import Connection, case, delete, insert, literal, select, update
 
 from entrepot.store.metadata.schema import (
+    blob,
     doomed_object,
     manifest,
     manifest_reference,
@@ -29,6 +30,8 @@ def delete_repository(connection: Connection, repository_id: int, now_micros: in
     _doom_uploads(connection, repository_id, now_micros)
     uploads = select(upload.c.id).where(upload.c.repository_id == repository_id)
     connection.execute(delete(upload_segment).where(upload_segment.c.upload_id.in_(uploads.scalar_subquery())))
+    held = select(repository_blob.c.blob_id).where(repository_blob.c.repository_id == repository_id)
+    connection.execute(update(blob).where(blob.c.id.in_(held)).values(is_loose=True))
     for table in OWNED_TABLES:
         connection.execute(delete(table).where(table.c.repository_id == repository_id))
     connection.execute(delete(repository).where(repository.c.id == repository_id))

@@ -22,6 +22,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 
 metadata = MetaData(
@@ -194,10 +196,12 @@ blob = Table(
     Column("frame_bytes", Integer, nullable=False),
     Column("wrapped_key", LargeBinary),  # by the domain's key; NULL when plain or wrapped per repository
     Column("created_at", Long, nullable=False),
+    Column("is_loose", Boolean, nullable=False, server_default=false()),  # a link went: there may be none left
     UniqueConstraint("domain_id", "digest"),
     UniqueConstraint("storage_key"),
     sqlite_autoincrement=True,
 )
+Index("ix_blob_loose", blob.c.id, sqlite_where=text("is_loose = 1"), postgresql_where=text("is_loose"))
 
 repository_blob = Table(
     "repository_blob",
@@ -208,8 +212,14 @@ repository_blob = Table(
     Column("key_version", Name),
     Column("linked_at", Long, nullable=False),
     Column("keep_until", Long, nullable=False),  # promised to somebody until then, referenced or not
+    Column("is_settled", Boolean, nullable=False, server_default=false()),  # found referenced after that time
     Index(None, "blob_id"),
-    Index(None, "keep_until"),
+)
+Index(
+    "ix_repository_blob_unsettled",
+    repository_blob.c.keep_until,
+    sqlite_where=text("is_settled = 0"),
+    postgresql_where=text("NOT is_settled"),
 )
 
 manifest_reference = Table(
@@ -276,6 +286,15 @@ file_store = Table(
     Column("id", Integer, primary_key=True),  # always 1: the unique insert decides which directory it is
     Column("directory_id", Name, nullable=False),  # as its file `store.id` says
     Column("created_at", Long, nullable=False),
+)
+
+collection_hold = Table(
+    "collection_hold",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Long, nullable=False),
+    Column("expires_at", Long, nullable=False),
 )
 
 doomed_object = Table(

@@ -9,7 +9,7 @@ import pytest
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import ImageNotFound, ImageReferencedByManifestList, RepositoryNotFound
 from entrepot.domain.image import FailureCode, ImageFailure
-from entrepot.domain.limit import BLOB_PROMISE_RENEWED_SECONDS
+from entrepot.domain.promise import DEFAULT_PROMISE
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.repository import RepositoryName
 from entrepot.service.context import Context
@@ -144,7 +144,7 @@ async def test_blobs_are_kept_for_a_while_after_their_last_reference(shelf: Shel
     await shelf.put(first)
     await shelf.put(second)
     await delete(shelf, by_digest(first))
-    promised = context.now_micros() + BLOB_PROMISE_RENEWED_SECONDS * MICROS
+    promised = DEFAULT_PROMISE.keep_until(context.now_micros())
     assert await keep_until(shelf) == {str(Digest.of(b"own")): promised, **dict.fromkeys(map(str, untouched()), 0)}
     await delete(shelf, by_digest(second))
     assert set((await keep_until(shelf)).values()) == {promised}
