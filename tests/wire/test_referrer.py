@@ -28,6 +28,7 @@ async def test_refusals(registry: RunningRegistry) -> None:
         ("/v2/app/referrers/sha256:" + "A" * 64, 400, ["DIGEST_INVALID"]),
         ("/v2/app/referrers/latest", 400, ["DIGEST_INVALID"]),
         (f"/v2/app/referrers/{MISSING}?next=%00", 400, ["UNSUPPORTED"]),
+        (f"/v2/app/referrers/{MISSING}?artifactType=%00", 400, ["UNSUPPORTED"]),
         (f"/v2/app/referrers/{MISSING}?next=W1tdXQ==", 400, ["UNSUPPORTED"]),
         (f"/v2/app/referrers/{MISSING}?next=W10=", 400, ["UNSUPPORTED"]),  # []
         (f"/v2/app/referrers/{MISSING}?next=W3RydWVd", 400, ["UNSUPPORTED"]),  # [true]

@@ -40,8 +40,7 @@ class ReferrerHandlers:
         A 404 would tell clients that there is no such API, and they would write a list of their own under a tag.
         """
         repository, subject = parse_repository_name(name), Digest.parse(reference)
-        # A media type has no spaces; clients that do not encode the + of its suffix mean one.
-        kinds = [kind.replace(" ", "+") for kind in call.query.get("artifactType", ()) if kind]
+        kinds = _artifact_types(call)
         size, after = paging.page_size(call), _read_key(call.one("next"))
         request = PageRequest(max(1, size), after)
         try:
@@ -65,6 +64,20 @@ class ReferrerHandlers:
             "manifests": [_descriptor(referrer) for referrer in page.items],
         }
         return answer.document(index, headers, OCI_INDEX)
+
+
+def _artifact_types(call: Call) -> list[str]:
+    """The artifact types that the query asks for; none asks for all.
+
+    A media type has no spaces: clients that do not encode the + of its suffix mean one.
+
+    Raises:
+        InvalidParameter: characters that no media type has, and PostgreSQL does not take.
+    """
+    kinds = [kind.replace(" ", "+") for kind in call.query.get("artifactType", ()) if kind]
+    if not all(kind.isprintable() for kind in kinds):
+        raise InvalidParameter("artifactType", "is no media type")
+    return kinds
 
 
 def _descriptor(referrer: Referrer) -> dict[str, Any]:
