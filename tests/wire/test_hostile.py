@@ -100,3 +100,36 @@ async def survives(registry: RunningRegistry) -> None:
         statuses[status] = statuses.get(status, 0) + 1
         assert 200 <= status < 500, (sent, text[:500])
     assert {200, 202, 204, 400, 401, 404, 405, 416} <= set(statuses), statuses
+
+
+FIELDS_OF = {
+    "GET /v2/app/tags/list": ["n", "last"],
+    "GET /v2/_catalog": ["n", "last"],
+    f"GET /v2/app/referrers/{DIGEST}": ["n", "next", "artifactType"],
+    "POST /v2/app/blobs/uploads/": ["digest", "mount", "from", "digest-algorithm"],
+    f"POST /v2/app/blobs/uploads/?mount={DIGEST}": ["from", "digest-algorithm", "digest"],
+    "PUT /v2/app/manifests/v1": ["tag", "digest"],
+    f"PUT /v2/app/manifests/{digest_of(IMAGE)}": ["tag", "digest"],
+    f"GET /v2/app/blobs/{DIGEST}": ["digest", "ns"],
+    "GET /v2/app/manifests/v1": ["tag", "ns"],
+    "PUT UPLOAD": ["digest"],
+    "PATCH UPLOAD": ["digest"],
+}
+ODD = [
+    "%00", "a%00b", "%ff", "%ED%A0%80", "%F0%9F%92%A9", "", "-1", "9" * 50, "1e3", "%25", "%5C", "%27", "_", "*", "..",
+    "a" * 2000, "sha256:" + "%00" * 64, "sha256:" + "%C3%A9" * 32, "sha512:" + "0" * 64, "null", "%7B%7D", "WyJhIl0=",
+]  # fmt: skip
+
+
+async def test_every_field_takes_anything(registry: RunningRegistry) -> None:
+    await registry.create_repository("app")
+    await registry.client.put_image("app", "v1")
+    upload = (await registry.client.send("POST", "/v2/app/blobs/uploads/")).headers["Location"]
+    for request, fields in FIELDS_OF.items():
+        method, path = request.replace("UPLOAD", upload).split(" ")
+        body = IMAGE if "/manifests/" in path and method == "PUT" else None
+        for field in fields:
+            for odd in ODD:
+                target = f"{path}{'&' if '?' in path else '?'}{field}={odd}"
+                answer = await registry.client.send(method, target, body=body)
+                assert answer.status < 500, (method, target, answer)
