@@ -22,6 +22,7 @@ from entrepot.domain.limit import (
 from entrepot.service import job as service
 from entrepot.service.job import JobService
 from entrepot.store.metadata import job as rows
+from entrepot.store.metadata import maintenance
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.clock import database_now
 from entrepot.store.metadata.schema import job as table
@@ -237,6 +238,19 @@ async def test_given_back_it_comes_again_at_once_and_the_attempt_does_not_count(
     again = await claim_one(other_jobs, "second")
     assert (again.job_id, again.attempt, again.fence) == (claim.job_id, 1, 2)
     assert not await jobs.finish(claim)
+
+
+async def test_in_maintenance_none_is_taken_and_what_runs_ends(jobs: JobService, database: Database) -> None:
+    await jobs.submit("scan")
+    await jobs.submit("scan")
+    claim = await claim_one(jobs)
+    await database.write(lambda connection: maintenance.begin(connection, "new disks", 1))
+    assert await jobs.seconds_until_due(KINDS) is None
+    assert await jobs.claim("first", KINDS, 9) == []
+    assert await jobs.renew([claim]) == []
+    assert await jobs.finish(claim)
+    await database.write(maintenance.end)
+    assert await jobs.finish(await claim_one(jobs))
 
 
 # ── failing ──────────────────────────────────────────────────────────────────────────────────

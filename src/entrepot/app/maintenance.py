@@ -6,12 +6,10 @@ from functools import partial
 
 from entrepot.app import workbench
 from entrepot.app.config import Settings
-from entrepot.app.workbench import CommandError, Workbench
+from entrepot.app.workbench import Workbench
 from entrepot.store.metadata import maintenance as rows
 from entrepot.store.metadata.base import from_micros
 from entrepot.store.metadata.maintenance import MaintenanceRow
-
-__all__ = ["CommandError", "begin", "end", "find", "since"]
 
 
 def begin(settings: Settings, reason: str) -> None:

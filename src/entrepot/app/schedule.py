@@ -1,6 +1,6 @@
-"""Background work: what runs how often, and in which worker.
+"""Background work of each worker for itself, such as writing down what it noted in memory: what runs how often.
 
-Every run is safe to repeat and to run twice at once: after a crash, or on several machines with one database.
+What is to be done once for all workers is a job: `app/job_handler.py`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ class Periodic:
     name: str
     every_seconds: float
     run: Callable[[], Awaitable[object]]
-    is_for_leader: bool
-    """Only the first worker of a server does it; else each does its own part."""
 
 
 async def run_periodically(work: Periodic) -> None:
@@ -39,10 +37,6 @@ async def run_periodically(work: Periodic) -> None:
             log.exception("schedule.failed", work=work.name)
 
 
-def start(works: Sequence[Periodic], *, is_leader: bool) -> list[asyncio.Task[None]]:
-    """Begin the work that falls to this worker."""
-    return [
-        asyncio.create_task(run_periodically(work), name=work.name)
-        for work in works
-        if is_leader or not work.is_for_leader
-    ]
+def start(works: Sequence[Periodic]) -> list[asyncio.Task[None]]:
+    """Begin all of it."""
+    return [asyncio.create_task(run_periodically(work), name=work.name) for work in works]

@@ -133,10 +133,9 @@ def _services(
 
 
 def _schedule(services: Services) -> list[Periodic]:
-    """What each worker does for itself; what is done once for all is a job."""
     return [
-        Periodic("pull-flush", PULL_FLUSH_SECONDS, services.image.pulls.flush, False),
-        Periodic("key-refresh", KEY_REFRESH_SECONDS, services.key.refresh, False),
+        Periodic("pull-flush", PULL_FLUSH_SECONDS, services.image.pulls.flush),
+        Periodic("key-refresh", KEY_REFRESH_SECONDS, services.key.refresh),
     ]
 
 

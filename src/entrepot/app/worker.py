@@ -57,7 +57,7 @@ async def _serve(deployment: Deployment, sockets: Sockets, index: int, reporter:
         stack.push_async_callback(application.close)
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        tasks = [asyncio.create_task(watch_loop()), *schedule.start(application.schedule, is_leader=index == 0)]
+        tasks = [asyncio.create_task(watch_loop()), *schedule.start(application.schedule)]
         stack.push_async_callback(_cancel, tasks)
         stack.push_async_callback(application.jobs.drain, 0)
         front = Front()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -33,13 +34,14 @@ from entrepot.domain.limit import (
 from entrepot.service.context import Context
 from entrepot.store.metadata import job as rows
 from entrepot.store.metadata import maintenance
-from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.base import Database, Query
 from entrepot.store.metadata.clock import database_now
 
 PURGE_BATCH = 500
 CRON_ATTEMPTS_MAX = 3
 """The next period brings the same work again."""
 VANISHED = "its worker vanished in the middle of the last attempt"
+T = TypeVar("T")
 _MICROS = 1_000_000
 _HISTORY_SECONDS = {JobState.DONE: JOB_HISTORY_SECONDS, JobState.DEAD: DEAD_JOB_HISTORY_SECONDS}
 
@@ -94,7 +96,7 @@ class JobService:
         """
         now, missing = await self._database.read(lambda connection: self._missing(connection, crons))
         for cron in missing:
-            await self._database.write(partial(self._enqueue_period, cron=cron))
+            await self._note(partial(self._enqueue_period, cron=cron))
         if missing:
             self.announce()
         return min((cron.seconds_left(now) for cron in crons), default=float(JOB_HISTORY_SECONDS))
@@ -116,23 +118,20 @@ class JobService:
     # ── doing jobs ───────────────────────────────────────────────────────────────────────────
 
     async def seconds_until_due(self, kinds: Collection[str]) -> float | None:
-        """How long until a job of some kinds may be taken, at most 0 if one may now; None: there is none."""
-        due_at, now = await self._database.lookup(
-            lambda connection: (rows.next_due(connection, kinds), self._now(connection))
-        )
-        return None if due_at is None else (due_at - now) / _MICROS
+        """How long until a job of some kinds may be taken, at most 0 if one may now; None: there is none to take."""
+        return await self._database.lookup(lambda connection: self._seconds_until_due(connection, kinds))
 
     async def claim(self, owner: str, kinds: Collection[str], limit: int) -> list[Claim]:
         """Take jobs that are due or whose worker is gone, for the length of a lease.
 
         `owner` is a name that no other process has or ever had. A job whose last attempt was cut off is buried.
         """
-        return await self._database.write(partial(self._claim, owner=owner, kinds=kinds, limit=limit))
+        return await self._note(partial(self._claim, owner=owner, kinds=kinds, limit=limit))
 
     async def renew(self, claims: Iterable[Claim]) -> list[Claim]:
         """Hold on to claims for another lease; those that are lost."""
         claims = list(claims)
-        return await self._database.write(lambda connection: self._renew(connection, claims))
+        return await self._note(lambda connection: self._renew(connection, claims))
 
     def holds(self, connection: Connection, claim: Claim) -> bool:
         """Whether a claim still counts; if it does, it counts until the transaction of `connection` ends.
@@ -150,7 +149,7 @@ class JobService:
 
     async def finish(self, claim: Claim, result: Mapping[str, object] | None = None) -> bool:
         """End a job well, with a JSON object to remember. False: it is lost, and nothing changed."""
-        return await self._database.write(lambda connection: self.finish_in(connection, claim, result))
+        return await self._note(lambda connection: self.finish_in(connection, claim, result))
 
     async def fail(self, claim: Claim, error: str) -> JobState | None:
         """Note a failed attempt: pending again after a wait, or dead after the last one. None: it is lost.
@@ -165,13 +164,13 @@ class JobService:
             now = self._now(connection)
             return rows.fail(connection, claim, short_error(error), None if wait is None else now + wait, now)
 
-        if not await self._database.write(change):
+        if not await self._note(change):
             return None
         return JobState.DEAD if is_last else JobState.PENDING
 
     async def give_back(self, claim: Claim) -> bool:
         """Leave a job to others, at once and without counting the attempt. False: it is lost."""
-        return await self._database.write(lambda connection: rows.give_back(connection, claim, self._now(connection)))
+        return await self._note(lambda connection: rows.give_back(connection, claim, self._now(connection)))
 
     # ── looking at jobs ──────────────────────────────────────────────────────────────────────
 
@@ -209,11 +208,21 @@ class JobService:
             for state in OVER:
                 gone = PURGE_BATCH
                 while gone == PURGE_BATCH:
-                    gone = await self._database.write(partial(self._purge_batch, kind=kind, state=state))
+                    gone = await self._note(partial(self._purge_batch, kind=kind, state=state))
                     total += gone
         return total
 
     # ── in transactions ──────────────────────────────────────────────────────────────────────
+
+    async def _note(self, change: Query[T]) -> T:
+        """A change that a loss of power may undo: the job is then done again, as after the death of its worker."""
+        return await self._database.write(change, is_durable=False)
+
+    def _seconds_until_due(self, connection: Connection, kinds: Collection[str]) -> float | None:
+        due_at = rows.next_due(connection, kinds)
+        if due_at is None or maintenance.is_on(connection):
+            return None
+        return (due_at - self._now(connection)) / _MICROS
 
     def _missing(self, connection: Connection, crons: Sequence[Cron]) -> tuple[int, list[Cron]]:
         now = self._now(connection)

@@ -5,16 +5,14 @@ A running server sees a change with its next request. Secrets are printed only w
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entrepot.app.cli.option import with_settings
-from entrepot.app.cli.output import fail, say, say_json, say_table
+from entrepot.app.cli.output import say, say_json, say_table
+from entrepot.app.cli.work import work_of
 from entrepot.app.config import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ def create(
     json: Json = False,
 ) -> None:
     """Make an account with a root access key."""
-    with _admin() as admin:
+    with work_of("admin") as admin:
         made, key = admin.create_account(settings, account_id, name or account_id)
         _tell(admin, settings, made.id, key, _Wanted(profile, show, json))
 
@@ -54,7 +52,7 @@ def create(
 @with_settings(DATABASE)
 def list_(settings: Settings, json: Json = False) -> None:
     """List the accounts."""
-    with _admin() as admin:
+    with work_of("admin") as admin:
         accounts = admin.list_accounts(settings)
     if json:
         say_json([{"id": one.id, "name": one.name, "createdAt": one.created_at.isoformat()} for one in accounts])
@@ -73,7 +71,7 @@ def root_key(
     json: Json = False,
 ) -> None:
     """Show the root access key of an account, write it to a profile, or replace it."""
-    with _admin() as admin:
+    with work_of("admin") as admin:
         key = admin.root_key(settings, account_id, rotates=rotate)
         _tell(admin, settings, account_id, key, _Wanted(profile, show, json))
 
@@ -85,16 +83,6 @@ class _Wanted:
     profile: str | None
     shows_secret: bool
     is_json: bool
-
-
-@contextmanager
-def _admin() -> Iterator[ModuleType]:
-    """The module that does the work; its errors end the command with their line."""
-    admin = importlib.import_module("entrepot.app.admin")
-    try:
-        yield admin
-    except admin.CommandError as error:
-        fail(str(error))
 
 
 def _tell(admin: ModuleType, settings: Settings, account_id: str, key: AccessKey, wanted: _Wanted) -> None:

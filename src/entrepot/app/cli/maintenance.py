@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from entrepot.app.cli.option import with_settings
-from entrepot.app.cli.output import fail, say, say_json
+from entrepot.app.cli.output import say, say_json
+from entrepot.app.cli.work import work_of
 from entrepot.app.config import Settings
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 SETTINGS = ("config", "data_dir", "database_url")
 
@@ -31,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @with_settings(SETTINGS)
 def on(settings: Settings, reason: Reason = "") -> None:
     """Refuse pushes, deletions and every other change; jobs and collection pause too."""
-    with _work() as work:
+    with work_of("maintenance") as work:
         work.begin(settings, reason)
     say("maintenance is on: changes are refused, pulls and logins work; `entrepot maintenance off` ends it")
 
@@ -40,7 +35,7 @@ def on(settings: Settings, reason: Reason = "") -> None:
 @with_settings(SETTINGS)
 def off(settings: Settings) -> None:
     """Take changes again."""
-    with _work() as work:
+    with work_of("maintenance") as work:
         say("maintenance is off" if work.end(settings) else "maintenance was not on")
 
 
@@ -48,7 +43,7 @@ def off(settings: Settings) -> None:
 @with_settings(SETTINGS)
 def status(settings: Settings, json: Json = False) -> None:
     """Say whether changes are refused, since when and why."""
-    with _work() as work:
+    with work_of("maintenance") as work:
         row = work.find(settings)
         since = work.since(row)
     if json:
@@ -57,13 +52,3 @@ def status(settings: Settings, json: Json = False) -> None:
         say("off")
     else:
         say(f"on since {since}" + (f": {row.reason}" if row.reason else ""))
-
-
-@contextmanager
-def _work() -> Iterator[ModuleType]:
-    """The module that does the work; its errors end the command with their line."""
-    work = importlib.import_module("entrepot.app.maintenance")
-    try:
-        yield work
-    except work.CommandError as error:
-        fail(str(error))
