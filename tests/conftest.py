@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.support.no_skips",
     "tests.support.postgres",
+    "tests.support.s3",
     "tests.support.database",
     "tests.support.service",
     "tests.support.image",

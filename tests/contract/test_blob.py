@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -30,7 +29,8 @@ from entrepot.service.identity import IdentityService
 from entrepot.service.repository import RepositoryService
 from entrepot.store.metadata import schema
 from entrepot.store.metadata.base import to_micros
-from tests.support.bytes import APP, WEB, Worker, digest_of, files_below
+from tests.support.bytes import APP, WEB, Worker, digest_of
+from tests.support.place import Place
 from tests.support.service import ACCOUNT, REGISTRY, Clock
 
 DATA = b"layer"
@@ -213,24 +213,21 @@ def _never_at_hand(preadv: Callable[..., int]) -> Callable[..., int]:
     return cold
 
 
-async def test_damaged_bytes_break_off(worker: Worker, blob_root: Path, is_encrypting: bool) -> None:
+async def test_damaged_bytes_break_off(worker: Worker, place: Place, is_encrypting: bool) -> None:
     data = os.urandom(2 * 1024 * 1024)
     await worker.push(data)
-    (path,) = files_below(blob_root)
     found = (await view(worker, digest=digest_of(data))).blob
     assert found
     if is_encrypting:
-        with path.open("r+b") as file:
-            file.seek(path.stat().st_size - 40)
-            file.write(b"damage")
+        place.damage(-40)
         pieces = worker.blobs.open(found)
         assert await anext(pieces) == data[: 1024 * 1024]
         with pytest.raises(BlobDamaged):
             await anext(pieces)
-    os.truncate(path, path.stat().st_size - 1)
+    place.cut()
     with pytest.raises(BlobDamaged):
         await worker.pull(data)
-    path.unlink()
+    place.clear()
     with pytest.raises(BlobDamaged):
         await worker.pull(data)
 
@@ -247,12 +244,12 @@ async def test_reading_that_stops_early_leaves_nothing_open(worker: Worker) -> N
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
-async def test_bytes_on_disk_are_encrypted(worker: Worker, blob_root: Path, is_encrypting: bool) -> None:
+async def test_bytes_on_disk_are_encrypted(worker: Worker, place: Place, is_encrypting: bool) -> None:
     data = b"secret words, over and over " * 20_000
     upload_id = await worker.start()
     await worker.append(upload_id, data[:300_000])
     await worker.append(upload_id, data[300_000:])
-    staged = b"".join(path.read_bytes() for path in files_below(blob_root))
+    staged = place.read_all()
     assert (b"secret words" in staged) is not is_encrypting
 
 

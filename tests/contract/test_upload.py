@@ -7,7 +7,6 @@ import itertools
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -28,7 +27,8 @@ from entrepot.domain.repository import RepositoryName
 from entrepot.domain.upload import UploadKind
 from entrepot.service.repository import RepositoryService
 from entrepot.service.upload import intake
-from tests.support.bytes import APP, WEB, Worker, body, digest_of, files_below, keys_of
+from tests.support.bytes import APP, WEB, Worker, body, digest_of, keys_of
+from tests.support.place import Files, Place
 from tests.support.service import ACCOUNT, REGISTRY, Clock
 
 FRAME = 262_144
@@ -55,9 +55,9 @@ async def test_docker_pushes_a_layer(worker: Worker, size: int) -> None:
     assert await worker.pull(data, size // 3, size // 2) == data[size // 3 : size // 2]
 
 
-async def test_nothing_is_staged_after_a_push(worker: Worker, blob_root: Path) -> None:
+async def test_nothing_is_staged_after_a_push(worker: Worker, place: Place) -> None:
     await worker.push(os.urandom(FRAME + 5))
-    assert [path.name for path in files_below(blob_root)] == await keys_of(worker.database)
+    assert place.names() == await keys_of(worker.database)
 
 
 async def test_whole_blob_in_one_put(worker: Worker) -> None:
@@ -234,19 +234,24 @@ async def test_upload_works_only_in_its_repository_and_for_its_account(worker: W
         await worker.uploads.start(REGISTRY, missing, root_of(ACCOUNT), UploadKind.OCI)
 
 
-async def test_full_disk_refuses_and_the_upload_goes_on_later(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_full_disk_refuses_and_the_upload_goes_on_later(
+    worker: Worker, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = os.urandom(3 * FRAME)
     upload_id = await worker.start()
     await worker.append(upload_id, data[:100])
     disk = worker.storage.store._inner  # type: ignore[attr-defined]
     with monkeypatch.context() as full:
-        full.setattr(disk, "_reserve_bytes", 1 << 62)
+        full.setattr(
+            *((disk, "_reserve_bytes") if isinstance(place, Files) else (disk.spool, "reserve_bytes")), 1 << 62
+        )
         with pytest.raises(StorageFull):
             await worker.append(upload_id, data[100:])
         with pytest.raises(StorageFull):
             await worker.start()
     with monkeypatch.context() as full:
-        full.setattr(os, "write", _no_space)
+        for call in ("write", "pwrite"):
+            full.setattr(os, call, _no_space)
         with pytest.raises(StorageFull):
             await worker.append(upload_id, data[100:])
     assert await offset_of(worker, upload_id) == 100
@@ -255,29 +260,25 @@ async def test_full_disk_refuses_and_the_upload_goes_on_later(worker: Worker, mo
     assert await worker.pull(data) == data
 
 
-def _no_space(fd: int, data: bytes) -> int:
+def _no_space(fd: int, data: bytes, at: int = 0) -> int:
     raise OSError(28, os.strerror(28))
 
 
-async def test_acknowledged_bytes_that_are_gone_end_the_session(
-    workers: tuple[Worker, Worker], blob_root: Path
-) -> None:
+async def test_acknowledged_bytes_that_are_gone_end_the_session(workers: tuple[Worker, Worker], place: Place) -> None:
     upload_id = await workers[0].start()
     await workers[0].append(upload_id, os.urandom(FRAME + 5))
-    for path in files_below(blob_root):
-        os.truncate(path, path.stat().st_size - 1)
+    place.cut()
     with pytest.raises(UploadNotFound):
         await offset_of(workers[1], upload_id)
     with pytest.raises(UploadNotFound):
         await workers[1].append(upload_id, b"more")
 
 
-async def test_bytes_gone_at_the_end(worker: Worker, blob_root: Path) -> None:
+async def test_bytes_gone_at_the_end(worker: Worker, place: Place) -> None:
     data = os.urandom(FRAME + 5)
     upload_id = await worker.start()
     await worker.append(upload_id, data)
-    for path in files_below(blob_root):
-        path.unlink()
+    place.clear()
     with pytest.raises(UploadNotFound):
         await complete(worker, upload_id, data)
 
@@ -353,7 +354,7 @@ async def test_append_while_completing_is_not_acknowledged(workers: tuple[Worker
     assert await two.pull(data) == data
 
 
-async def test_only_one_of_many_completes(workers: tuple[Worker, Worker], blob_root: Path) -> None:
+async def test_only_one_of_many_completes(workers: tuple[Worker, Worker], place: Place) -> None:
     data = os.urandom(FRAME + 5)
     upload_id = await workers[0].start()
     await workers[0].append(upload_id, data)
@@ -363,11 +364,11 @@ async def test_only_one_of_many_completes(workers: tuple[Worker, Worker], blob_r
     assert outcomes.count(None) == 1
     assert sum(isinstance(outcome, UploadNotFound) for outcome in outcomes) == 11
     assert await workers[1].pull(data) == data
-    assert [path.name for path in files_below(blob_root)] == await keys_of(workers[0].database)
+    assert place.names() == await keys_of(workers[0].database)
 
 
 async def test_same_layer_pushed_many_times_at_once_is_kept_once(
-    workers: tuple[Worker, Worker], blob_root: Path, clock: Clock
+    workers: tuple[Worker, Worker], place: Place, clock: Clock
 ) -> None:
     data = os.urandom(FRAME + 5)
     await asyncio.gather(*(worker.push(data, name) for worker in workers for name in (APP, WEB, APP)))
@@ -377,13 +378,13 @@ async def test_same_layer_pushed_many_times_at_once_is_kept_once(
     clock.forward(seconds=UPLOAD_LEASE_SECONDS)
     swept = await workers[0].uploads.sweep()
     assert swept.objects == 6
-    assert [path.name for path in files_below(blob_root)] == keys
+    assert place.names() == keys
 
 
 # ── sweeping ─────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_cancelled_upload_leaves_nothing(worker: Worker, blob_root: Path, clock: Clock) -> None:
+async def test_cancelled_upload_leaves_nothing(worker: Worker, place: Place, clock: Clock) -> None:
     upload_id = await worker.start()
     await worker.append(upload_id, os.urandom(FRAME + 5))
     await worker.uploads.cancel(REGISTRY, APP, ACCOUNT, upload_id)
@@ -391,11 +392,11 @@ async def test_cancelled_upload_leaves_nothing(worker: Worker, blob_root: Path, 
         await offset_of(worker, upload_id)
     clock.forward(seconds=UPLOAD_LEASE_SECONDS)
     await worker.uploads.sweep(clock.now)
-    assert files_below(blob_root) == []
-    assert list((blob_root / "staging").glob("*/*")) == []
+    assert place.names() == []
+    assert not place.is_staging_left()
 
 
-async def test_progress_pushes_the_expiry(workers: tuple[Worker, Worker], blob_root: Path, clock: Clock) -> None:
+async def test_progress_pushes_the_expiry(workers: tuple[Worker, Worker], place: Place, clock: Clock) -> None:
     worker = workers[0]
     upload_id = await worker.start()
     clock.forward(seconds=UPLOAD_LIFETIME_SECONDS - 1)
@@ -410,12 +411,12 @@ async def test_progress_pushes_the_expiry(workers: tuple[Worker, Worker], blob_r
         await offset_of(worker, upload_id)
     clock.forward(seconds=UPLOAD_LEASE_SECONDS)
     await asyncio.gather(*(each.uploads.sweep() for each in workers))
-    assert files_below(blob_root) == []
+    assert place.names() == []
     assert (await worker.uploads.sweep()).objects == 0
 
 
 async def test_store_that_refuses_to_delete_is_asked_again(
-    worker: Worker, blob_root: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, place: Place, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_id = await worker.start()
     await worker.append(upload_id, b"data")
@@ -425,16 +426,16 @@ async def test_store_that_refuses_to_delete_is_asked_again(
         refusing.setattr(worker.storage.store, "delete", _refuse)
         assert (await worker.uploads.sweep()).objects == 0
     assert (await worker.uploads.sweep()).objects == 1
-    assert files_below(blob_root) == []
+    assert place.names() == []
 
 
 async def test_push_counts_even_if_staging_cannot_be_removed(
-    worker: Worker, blob_root: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, place: Place, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = os.urandom(FRAME + 5)
     with monkeypatch.context() as refusing:
         refusing.setattr(worker.storage.store, "discard", _refuse)
-        refusing.setattr(worker.storage.store, "remove_tail", _refuse)
+        refusing.setattr(worker.storage.store, "remove_piece", _refuse)
         upload_id = await worker.start()
         assert await worker.append(upload_id, data[:5]) == 5
         assert await worker.append(upload_id, data[5:]) == len(data)
@@ -442,15 +443,15 @@ async def test_push_counts_even_if_staging_cannot_be_removed(
     assert await worker.pull(data) == data
     clock.forward(seconds=UPLOAD_LEASE_SECONDS)
     assert (await worker.uploads.sweep()).objects == 1
-    assert [path.name for path in files_below(blob_root)] == await keys_of(worker.database)
+    assert place.names() == await keys_of(worker.database)
 
 
-def _refuse(storage_key: str, *_: str) -> None:
-    raise PermissionError(storage_key)
+def _refuse(*_: object) -> None:
+    raise PermissionError
 
 
 async def test_deleted_repository_takes_its_uploads(
-    worker: Worker, repositories: RepositoryService, blob_root: Path, clock: Clock
+    worker: Worker, repositories: RepositoryService, place: Place, clock: Clock
 ) -> None:
     upload_id = await worker.start()
     await worker.append(upload_id, os.urandom(FRAME + 5))
@@ -466,7 +467,7 @@ async def test_deleted_repository_takes_its_uploads(
         await complete(worker, upload_id, b"")
     clock.forward(seconds=UPLOAD_LEASE_SECONDS)
     await worker.uploads.sweep()
-    assert files_below(blob_root) == []
+    assert place.names() == []
 
 
 async def test_digest_of_another_algorithm_is_a_blob_of_its_own(worker: Worker) -> None:

@@ -19,6 +19,7 @@ from entrepot.service.verify.finding import INVARIANTS, Finding
 from entrepot.service.verify.repair import Repairer
 from tests.support.bytes import APP, Worker, digest_of, files_below
 from tests.support.image import image_manifest, index_manifest
+from tests.support.place import Files
 from tests.support.service import REGISTRY
 
 LAYER, OTHER = b"layer" * 1000, b"other" * 2000
@@ -75,8 +76,14 @@ class Ward:
 
 
 @pytest.fixture
-async def ward(worker: Worker, image_service: ImageService, blob_root: Path) -> Ward:
-    made = Ward(worker, image_service, blob_root)
+def place(tmp_path: Path) -> Files:
+    """Local files, which a test can move about."""
+    return Files(tmp_path / "blobs")
+
+
+@pytest.fixture
+async def ward(worker: Worker, image_service: ImageService, place: Files) -> Ward:
+    made = Ward(worker, image_service, place.root)
     await made.fill()
     return made
 
@@ -182,7 +189,10 @@ async def test_rows_that_contradict_each_other_are_found(ward: Ward, statement: 
 async def test_live_bytes_are_no_longer_to_be_removed_after_repair(ward: Ward) -> None:
     key = (await ward.path_of(LAYER)).name
     values = {"storage_key": key, "store": "filesystem", "not_before": 1}
-    await ward.run("INSERT INTO doomed_object VALUES (:storage_key, :store, :not_before)", **values)
+    await ward.run(
+        "INSERT INTO doomed_object (storage_key, store, not_before) VALUES (:storage_key, :store, :not_before)",
+        **values,
+    )
     assert [finding.cured for finding in await ward.repair()] == ["the row is set aside"]
     await ward.worker.uploads.sweep()
     assert await ward.worker.pull(LAYER) == LAYER

@@ -19,9 +19,9 @@ from entrepot.service.repository import RepositoryService
 from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
 from entrepot.store.blob.encrypting import EncryptingBlobStore
-from entrepot.store.blob.filesystem import FilesystemBlobStore
 from entrepot.store.metadata import schema
 from entrepot.store.metadata.base import Database
+from tests.support.place import Files, Objects, Place
 from tests.support.service import ACCOUNT, REGISTRY
 
 APP = RepositoryName("team/app")
@@ -79,9 +79,12 @@ async def keys_of(database: Database) -> list[str]:
     return await database.read(lambda connection: list(connection.execute(statement).scalars()))
 
 
-@pytest.fixture
-def blob_root(tmp_path: Path) -> Path:
-    return tmp_path / "blobs"
+@pytest.fixture(params=["files", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where the blobs are: every kind of store in turn."""
+    if request.param == "files":
+        return Files(tmp_path / "blobs")
+    return Objects(request.getfixturevalue("s3"), tmp_path)
 
 
 @pytest.fixture
@@ -93,8 +96,13 @@ async def repositories(repository_service: RepositoryService) -> RepositoryServi
 
 
 def open_storage(root: Path, keys: KeyService, context: Context, *, is_encrypting: bool = True) -> Storage:
-    """Storage as the application wires it, without a reserve."""
-    return Storage(EncryptingBlobStore(FilesystemBlobStore(root, 0)), keys, context, is_encrypting=is_encrypting)
+    """Storage of local files as the application wires it, without a reserve."""
+    return storage_at(Files(root), keys, context, is_encrypting=is_encrypting)
+
+
+def storage_at(place: Place, keys: KeyService, context: Context, *, is_encrypting: bool = True) -> Storage:
+    """Storage of one more worker."""
+    return Storage(EncryptingBlobStore(place.open()), keys, context, is_encrypting=is_encrypting)
 
 
 @pytest.fixture(params=["frames", "plain"])
@@ -108,21 +116,21 @@ async def worker(
     context: Context,
     key_service: KeyService,
     repositories: RepositoryService,
-    blob_root: Path,
+    place: Place,
     is_encrypting: bool,
 ) -> AsyncIterator[Worker]:
-    storage = open_storage(blob_root, key_service, context, is_encrypting=is_encrypting)
+    storage = storage_at(place, key_service, context, is_encrypting=is_encrypting)
     yield Worker(database, context, key_service, storage)
     await storage.close()
 
 
 @pytest.fixture
 async def second_worker(
-    worker: Worker, second_database: Database, context: Context, blob_root: Path, is_encrypting: bool
+    worker: Worker, second_database: Database, context: Context, place: Place, is_encrypting: bool
 ) -> AsyncIterator[Worker]:
     """Another process over the same database and store."""
     keys = await KeyService.open(second_database, context, bytes(range(32)))
-    storage = open_storage(blob_root, keys, context, is_encrypting=is_encrypting)
+    storage = storage_at(place, keys, context, is_encrypting=is_encrypting)
     yield Worker(second_database, context, keys, storage)
     await storage.close()
 

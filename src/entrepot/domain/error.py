@@ -392,6 +392,14 @@ class StorageFull(Unavailable):
     """Free space is below the reserve: uploads are refused, everything else works."""
 
 
+class StorageUnavailable(Unavailable):
+    """The store of the blobs cannot be reached or refuses; `detail` says why, for the log and the operator."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class KeyUnavailable(Unavailable):
     """A KMS key cannot be used; `detail` says why."""
 

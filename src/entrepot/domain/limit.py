@@ -113,6 +113,9 @@ COLLECTION_BATCH = 200
 UPLOAD_LEASE_SECONDS = 300
 """How long what an upload has staged outlives the upload: writers that took their lease before have begun by then."""
 
+PUBLISH_HOLD_SECONDS = 60
+"""How long the right to publish an upload in a shared store outlives a publisher that died or stands still."""
+
 JOB_LEASE_SECONDS = 60
 """A worker that has not renewed its hold on a job for this long has lost it; it renews four times as often."""
 

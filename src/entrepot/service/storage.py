@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from entrepot.domain.error import Throttled
+from entrepot.domain.error import StorageUnavailable, Throttled
 from entrepot.domain.key import KEY_BYTES, SealBroken
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
-from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Format, Location
+from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Format, Location, Staging
 
 log = structlog.get_logger(__name__)
 
@@ -108,30 +108,31 @@ class Storage:
         """Run blocking work that may take seconds: joining, fsync, hashing again, removing."""
         return await finished(_start(self._publishers, lambda: work(*args, **kwargs)))
 
-    async def discard(self, storage_key: str) -> None:
+    async def discard(self, staging: Staging) -> None:
         """Remove what was staged for an upload that ended. A store that will not is asked again by the sweeper."""
         try:
-            await self.publish(self.store.discard, storage_key)
-        except OSError:
-            log.exception("discard.failed", storage_key=storage_key)
+            await self.publish(self.store.discard, staging)
+        except (OSError, StorageUnavailable):
+            log.exception("discard.failed", storage_key=staging.storage_key)
 
-    async def delete(self, storage_key: str) -> None:
+    async def delete(self, staging: Staging) -> None:
         """Remove a doomed object that nobody ever read ahead of the sweeper, which will look for it all the same."""
         try:
-            await self.publish(self.store.delete, storage_key)
-        except OSError:
-            log.exception("delete.failed", storage_key=storage_key)
+            await self.publish(self.store.delete, staging)
+        except (OSError, StorageUnavailable):
+            log.exception("delete.failed", storage_key=staging.storage_key)
 
-    async def remove_tail(self, storage_key: str, name: str) -> None:
-        """Remove a tail that an acknowledged append replaced. What stays goes with the rest of the staging."""
+    async def remove_pieces(self, storage_key: str, names: Sequence[str]) -> None:
+        """Remove pieces that an acknowledged append replaced. What stays goes with the rest of the staging."""
         try:
-            await self.write(self.store.remove_tail, storage_key, name)
-        except OSError:
-            log.exception("remove_tail.failed", storage_key=storage_key)
+            for name in names:
+                await self.write(self.store.remove_piece, storage_key, name)
+        except (OSError, StorageUnavailable):
+            log.exception("remove_pieces.failed", storage_key=storage_key)
 
     @asynccontextmanager
     async def hold(self, storage_key: str) -> AsyncIterator[None]:
-        """Be the only one, over all processes, who publishes under this key. Nobody waits in a thread.
+        """Be the only one, over all processes of this machine, who publishes under this key. Nobody waits in a thread.
 
         Raises:
             Throttled: another one keeps it for long.

@@ -141,9 +141,10 @@ class UploadService:
         row = await self._get(registry, name, account_id, upload_id)
 
         def change(connection: Connection) -> None:
-            if not rows.remove_upload(connection, row.id):
+            staging = rows.remove_upload(connection, row.id)
+            if staging is None:
                 raise not_found(row)
-            doom(connection, row.storage_key, row.store, micros_after(self._context, UPLOAD_LEASE_SECONDS))
+            doom(connection, staging, row.store, micros_after(self._context, UPLOAD_LEASE_SECONDS))
 
         await self._database.write(change)
         self._hashes.forget(upload_id)

@@ -23,8 +23,9 @@ from entrepot.service.context import Context
 from entrepot.service.storage import Storage
 from entrepot.service.upload.hashes import LiveHashes
 from entrepot.service.upload.intake import Body, BodyFailed, Intake, Received
+from entrepot.service.upload.ledger import RowLedger
 from entrepot.service.upload.row import location_of, micros_after, not_found, segments_of, tail_of
-from entrepot.store.blob.base import StagingGone
+from entrepot.store.blob.base import StagingGone, append_name
 from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
 
@@ -93,7 +94,9 @@ class Appender:
         self._storage.store.check_room()
         location = await location_of(self._storage, row)
         state = self._hashes.resume(row.id, row.offset_bytes, row.algorithm)
-        begin = partial(self._storage.store.append, location, row.offset_bytes, tail_of(row, location), lease)
+        ledger = RowLedger(self._database, self._context, row, lease=lease)
+        tail, name = tail_of(row, location), append_name(row.appends)
+        begin = partial(self._storage.store.append, location, row.offset_bytes, tail, name, ledger)
         intake = Intake(self._storage, begin, state, row.offset_bytes, length)
         try:
             try:
@@ -126,16 +129,15 @@ class Appender:
             row.has_short_part or is_short_before,
             micros_after(self._context, UPLOAD_LIFETIME_SECONDS),
         )
-        piece = appended.segment
-        segment = rows.SegmentRow(piece.name, piece.stored_bytes, piece.etag) if piece else None
+        segments = [rows.SegmentRow(piece.name, piece.stored_bytes, piece.etag) for piece in appended.segments]
+        replaced = [piece.name for piece in appended.replaced]
 
         def change(connection: Connection) -> None:
-            if not rows.commit_append(connection, row, lease, progress, segment):
+            if not rows.commit_append(connection, row, lease, progress, segments, replaced):
                 now = rows.find_upload(connection, row.id)
                 raise not_found(row) if now is None else RangeInvalid(row.id, now.offset_bytes)
 
         await self._database.write(change, is_durable=False)  # as its bytes, which are in the page cache
         self._hashes.remember(row.id, appended.size_bytes, received.state)
-        if row.tail is not None:
-            await self._storage.remove_tail(row.storage_key, row.tail)
+        await self._storage.remove_pieces(row.storage_key, [*replaced, *([row.tail] if row.tail else [])])
         return appended.size_bytes

@@ -1,7 +1,8 @@
 """Small blobs at once: all bytes come with the request that completes a fresh upload, and become the object directly.
 
 No lease, no staging, no lock: the object is made if there is none under the key, and its row only if nobody took the
-upload's lease. Whoever goes the general way takes that lease first, and so may replace an object that is there.
+upload's lease. Whoever goes the general way takes that lease first, and so may replace an object that is there. A store
+that machines share cannot tell whether there is one: there it is made under the right to publish.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from entrepot.domain.limit import UPLOAD_LEASE_SECONDS
 from entrepot.domain.promise import BlobPromise
 from entrepot.service.context import Context
 from entrepot.service.storage import Storage
+from entrepot.service.upload.hold import publishing
 from entrepot.service.upload.intake import Body
 from entrepot.service.upload.row import location_of, micros_after, not_found, registry_of
-from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Location
+from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Location, Staging
 from entrepot.store.metadata import blob as blobs
 from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
@@ -53,6 +55,15 @@ class AtOnce:
         """
         if not _is_fresh(row):
             return False
+        if not self.storage.store.is_shared:
+            return await self._make_and_record(row, digest, data)
+        async with publishing(self.database, self.context, self.storage, row):
+            now = await self.database.lookup(lambda connection: rows.find_upload(connection, row.id))
+            if now is None or not _is_fresh(now):
+                raise not_found(row) if now is None else RangeInvalid(row.id, now.offset_bytes)
+            return await self._make_and_record(row, digest, data)
+
+    async def _make_and_record(self, row: rows.UploadRow, digest: Digest, data: bytes) -> bool:
         location = await location_of(self.storage, row)
         made = await self.storage.publish(_make, self.storage.store, location, digest, data)
         if made is None:
@@ -60,7 +71,7 @@ class AtOnce:
         if made:
             is_ours = await self.database.write(lambda connection: self._record(connection, row, digest, len(data)))
             if not is_ours:
-                await self.storage.delete(row.storage_key)
+                await self.storage.delete(Staging(row.storage_key))
         return made
 
     def _record(self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int) -> bool:
@@ -88,7 +99,7 @@ class AtOnce:
                 return made, True
             first = blobs.hold_blob(connection, row.domain_id, digest)
             if first is not None:
-                doom(connection, row.storage_key, row.store, micros_after(self.context, UPLOAD_LEASE_SECONDS))
+                doom(connection, Staging(row.storage_key), row.store, micros_after(self.context, UPLOAD_LEASE_SECONDS))
                 return first, False
         raise Throttled  # it was collected between the two statements, again and again
 

@@ -103,7 +103,7 @@ class Intake:
         """
         await self._settle()
         if not self._size_bytes:
-            return Received(Appended(None, None, self._offset), 0, self._state)
+            return Received(Appended((), None, self._offset), 0, self._state)
         rest = memoryview(self._buffers[0])[: self._filled]
         return Received(await self._storage.write(self._finish, rest), self._size_bytes, self._state)
 

@@ -17,13 +17,15 @@ from entrepot.domain.limit import MIB, UPLOAD_LEASE_SECONDS
 from entrepot.domain.promise import BlobPromise
 from entrepot.service.context import Context
 from entrepot.service.storage import Storage
+from entrepot.service.upload.hold import publishing
 from entrepot.service.upload.intake import Received
+from entrepot.service.upload.ledger import RowLedger
 from entrepot.service.upload.row import location_of, not_found, registry_of, segments_of, tail_of
-from entrepot.store.blob.base import BlobStore, Location, Segment
+from entrepot.store.blob.base import BlobStore, Location, Segment, Staging
 from entrepot.store.metadata import blob as blobs
 from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
-from entrepot.store.metadata.doomed import STAGING_SUFFIX, doom
+from entrepot.store.metadata.doomed import doom
 from entrepot.store.metadata.repository_key import get_repository_key
 
 HASH_BYTES = MIB
@@ -61,6 +63,8 @@ class _Published:
     """Whether the repository did not hold the blob before."""
     is_ours: bool
     """Whether the blob has the bytes of this upload, not those of a faster one."""
+    appends: int
+    """How many the upload had: they name what is staged."""
 
 
 class Publisher:
@@ -85,25 +89,30 @@ class Publisher:
         """
         key = row.storage_key
         try:
-            async with self._storage.hold(key):
-                published = await self._publish_held(row, digests, last)
+            async with publishing(self._database, self._context, self._storage, row) as publisher:
+                published = await self._publish_held(row, publisher, digests, last)
         except UploadNotFound:
             # The row is gone and its staging doomed: waiting for it has only made the directory again. But where the
             # row stands and bytes are missing, only the sweeper removes.
             if await self._database.lookup(lambda connection: rows.find_upload(connection, row.id)) is None:
-                await self._storage.discard(key)
+                await self._storage.discard(Staging(key))
             raise
-        await (self._storage.discard(key) if published.is_ours else self._storage.delete(key))
+        remove = self._storage.discard if published.is_ours else self._storage.delete
+        await remove(Staging(key, published.appends))
         return published.is_new
 
-    async def _publish_held(self, row: rows.UploadRow, digests: list[Digest], last: LastBytes | None) -> _Published:
+    async def _publish_held(
+        self, row: rows.UploadRow, publisher: str | None, digests: list[Digest], last: LastBytes | None
+    ) -> _Published:
         whole = await self._gather(row, last)
         unknown = [digest for digest in digests if not _is_known(whole, digest)]
         location = await location_of(self._storage, whole.row)
+        ledger = RowLedger(self._database, self._context, whole.row, publisher=publisher)
+        join = self._storage.store.publish
         try:
-            await self._storage.publish(self._storage.store.publish, location, whole.segments, whole.tail)
-            for digest in unknown:
-                await self._verify(whole, location, digest)
+            is_ours = await self._storage.publish(join, location, whole.segments, whole.tail, ledger)
+            for digest in unknown if is_ours else digests:
+                await self._verify(whole, location, digest, is_ours=is_ours)
         except BlobDamaged as error:
             raise not_found(whole.row) from error
         return await self._database.write(lambda connection: self._record(connection, whole, digests[0]))
@@ -121,17 +130,17 @@ class Publisher:
         if fresh.lease != last.lease or fresh.offset_bytes != last.offset:
             raise RangeInvalid(fresh.id, fresh.offset_bytes)
         appended = last.received.appended
-        if appended.segment is not None:
-            segments.append(appended.segment)
+        kept = [segment for segment in segments if segment not in appended.replaced]
+        segments = [*kept, *appended.segments]
         return _Whole(fresh, last.lease, segments, appended.tail, appended.size_bytes, last.received.digest)
 
-    async def _verify(self, whole: _Whole, location: Location, digest: Digest) -> None:
-        """Read the object again and hash it."""
+    async def _verify(self, whole: _Whole, location: Location, digest: Digest, *, is_ours: bool) -> None:
+        """Read the object again and hash it. One that another attempt made of other bytes has used the upload up."""
         found = await self._storage.publish(
             hash_object, self._storage.store, location, whole.size_bytes, digest.algorithm
         )
         if found != digest:
-            raise _mismatch(whole.row, digest)
+            raise _mismatch(whole.row, digest) if is_ours else not_found(whole.row)
 
     def _record(self, connection: Connection, whole: _Whole, digest: Digest) -> _Published:
         """Move the key from the upload to a blob and link it."""
@@ -139,13 +148,16 @@ class Publisher:
         repository = get_repository_key(connection, registry_of(row), row.repository, is_locked=True)
         if repository.id != row.repository_id:
             raise not_found(row)
-        if not rows.remove_upload(connection, row.id, row.offset_bytes, whole.lease):
+        staging = rows.remove_upload(connection, row.id, row.offset_bytes, whole.lease)
+        if staging is None:
             raise _lost(connection, row)
-        blob_id, is_ours = self._insert_or_hold(connection, whole, digest, now)
+        blob_id, is_ours = self._insert_or_hold(connection, whole, digest, staging, now)
         is_new = blobs.link_blob(connection, row.repository_id, blob_id, now, self._promise.keep_until(now))
-        return _Published(is_new, is_ours)
+        return _Published(is_new, is_ours, staging.appends)
 
-    def _insert_or_hold(self, connection: Connection, whole: _Whole, digest: Digest, now: int) -> tuple[int, bool]:
+    def _insert_or_hold(
+        self, connection: Connection, whole: _Whole, digest: Digest, staging: Staging, now: int
+    ) -> tuple[int, bool]:
         """The blob of that digest: ours (True), or the one that was first, and then our bytes are doomed."""
         row = whole.row
         new = blobs.NewBlob(
@@ -163,11 +175,11 @@ class Publisher:
         for _ in range(LINK_ATTEMPTS):
             made = blobs.insert_blob(connection, new)
             if made is not None:
-                doom(connection, row.storage_key + STAGING_SUFFIX, row.store, not_before)
+                doom(connection, staging, row.store, not_before, object_stays=True)
                 return made, True
             first = blobs.hold_blob(connection, row.domain_id, digest)
             if first is not None:
-                doom(connection, row.storage_key, row.store, not_before)
+                doom(connection, staging, row.store, not_before)
                 return first, False
         raise Throttled  # it was collected between the two statements, again and again
 

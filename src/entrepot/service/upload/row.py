@@ -6,7 +6,7 @@ from entrepot.domain.error import UploadNotFound
 from entrepot.domain.registry import Registry
 from entrepot.service.context import Context
 from entrepot.service.storage import Storage
-from entrepot.store.blob.base import Location, Segment
+from entrepot.store.blob.base import Location, Segment, Staging
 from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
 
@@ -29,6 +29,11 @@ def not_found(row: rows.UploadRow) -> UploadNotFound:
 async def location_of(storage: Storage, row: rows.UploadRow) -> Location:
     """Where its bytes are, with the key unwrapped."""
     return await storage.location(row.domain_id, row.storage_key, row.format, row.frame_bytes, row.wrapped_key)
+
+
+def staging_of(row: rows.UploadRow) -> Staging:
+    """What may be staged for it."""
+    return Staging(row.storage_key, row.appends, row.store_parts > 0)
 
 
 def tail_of(row: rows.UploadRow, location: Location) -> Segment | None:

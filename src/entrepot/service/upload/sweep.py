@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
+from entrepot.domain.error import StorageUnavailable
 from entrepot.domain.limit import UPLOAD_LEASE_SECONDS
 from entrepot.service.storage import Storage
 from entrepot.store.metadata import collection_hold, doomed
@@ -44,9 +45,9 @@ async def sweep(database: Database, storage: Storage, now: int) -> Swept:
         if await database.lookup(lambda connection: collection_hold.is_held(connection, now)):
             break
         due = await database.read(lambda connection: doomed.list_due(connection, storage.store.name, now, BATCH))
-        gone = [name for name in due if await _remove(storage, name)]
+        gone = [one.name for one in due if await _remove(storage, one)]
         if gone:
-            await database.write(partial(doomed.forget, storage_keys=gone))
+            await database.write(partial(doomed.forget, names=gone))
         objects += len(gone)
         if len(gone) < BATCH:
             break
@@ -55,19 +56,19 @@ async def sweep(database: Database, storage: Storage, now: int) -> Swept:
 
 def _expire(connection: Connection, now: int) -> int:
     claimed = rows.claim_expired(connection, now, BATCH)
-    for upload_id, storage_key, store in claimed:
-        rows.remove_upload(connection, upload_id)
-        doomed.doom(connection, storage_key, store, now + UPLOAD_LEASE_SECONDS * _MICROS)
+    for upload_id, store in claimed:
+        staging = rows.remove_upload(connection, upload_id)
+        if staging is not None:
+            doomed.doom(connection, staging, store, now + UPLOAD_LEASE_SECONDS * _MICROS)
     return len(claimed)
 
 
-async def _remove(storage: Storage, name: str) -> bool:
+async def _remove(storage: Storage, one: doomed.Doomed) -> bool:
     """Remove the bytes of a doomed object; False when the store would not, which is tried again."""
-    key = name.removesuffix(doomed.STAGING_SUFFIX)
-    work = storage.store.delete if key == name else storage.store.discard
+    work = storage.store.discard if one.object_stays else storage.store.delete
     try:
-        await storage.publish(work, key)
-    except OSError:
-        log.exception("sweep.failed", storage_key=name)
+        await storage.publish(work, one.staging)
+    except (OSError, StorageUnavailable):
+        log.exception("sweep.failed", storage_key=one.name)
         return False
     return True

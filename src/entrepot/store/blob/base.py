@@ -5,7 +5,8 @@ with the rest. Rows say which segments and which tail count; a store never decid
 of them, deleting removes it. Names and keys are random, chosen by the service, and safe in a path.
 
 All methods block and are called in pool threads, in parallel for different names, except `Reader.read_into` with
-`wait=False`. Drivers pass tests/contract/test_blob_store.py. Wrappers (encrypting) are stores around a store.
+`wait=False`. A store that is reached over a network raises StorageUnavailable from any of them. Drivers pass
+tests/contract/test_blob_store.py. Wrappers (encrypting) are stores around a store.
 """
 
 from __future__ import annotations
@@ -56,12 +57,52 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What one append has staged: its own segment, if any whole frame was full, and the tail that now counts."""
+    """What one append has staged: its own segments in order, and the tail that now counts."""
 
-    segment: Segment | None
+    segments: tuple[Segment, ...]
     tail: Segment | None
     size_bytes: int
     """Plain bytes of the object with this append."""
+    replaced: tuple[Segment, ...] = ()
+    """The last segments that counted before, if the first of `segments` holds their bytes now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What may be staged under a key, as its row knows: enough to remove it without listing a store."""
+
+    storage_key: str
+    appends: int = 0
+    """Appends that ever began; each names its pieces by its number."""
+    has_parts: bool = False
+    """Whether numbers of parts were ever reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What an upload's row gave: part numbers from `first_part` on, and the multipart upload that they are for."""
+
+    first_part: int
+    multipart: str | None
+
+
+class Ledger(Protocol):
+    """The row of the upload that is appended to or published, for stores that need more of it than names."""
+
+    def segments(self) -> list[Segment]:
+        """The acknowledged segments in order."""
+
+    def reserve(self, parts: int, multipart: str | None = None) -> Reserved:
+        """Take `parts` numbers that nobody else gets, and have the row name `multipart` unless it names one already.
+
+        Raises:
+            RangeInvalid, UploadNotFound: the writer lost its lease, or the upload ended: nothing it stages counts.
+        """
+
+
+def append_name(number: int) -> str:
+    """How the append with that number names its pieces."""
+    return f"{number:08d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +140,7 @@ class Writer(Protocol):
 
 
 class Reader(Protocol):
-    """A published object, open. It stays readable until closed, even if the object is deleted."""
+    """A published object, open. It stays readable until closed, even if a local object is deleted meanwhile."""
 
     def read_into(self, start: int, buffer: memoryview, *, wait: bool) -> bool:
         """Fill `buffer` with the plain bytes from `start`, which must exist.
@@ -127,6 +168,9 @@ class BlobStore(Protocol):
     name: str
     """What rows call this store: `filesystem`, `memory`, `s3`."""
 
+    is_shared: bool
+    """Whether several machines may use it, so that a hold of this machine alone does not do."""
+
     def check_room(self) -> None:
         """Refuse before bytes arrive that there is no room for. Cheap enough for the event loop.
 
@@ -134,7 +178,7 @@ class BlobStore(Protocol):
             StorageFull: free space is below the reserve.
         """
 
-    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str) -> Writer:
+    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str, ledger: Ledger) -> Writer:
         """Go on after the first `size_bytes` plain bytes, of which the last ones are in `tail`.
 
         Stores themselves never make tails; a wrapper that keeps whole frames does, and takes them in here.
@@ -164,29 +208,31 @@ class BlobStore(Protocol):
             BlobDamaged: it is missing or has another length.
         """
 
-    def remove_tail(self, storage_key: str, name: str) -> None:
-        """Remove a tail that no row names any more, if it is there."""
+    def remove_piece(self, storage_key: str, name: str) -> None:
+        """Remove a tail or segment that no row names any more, if it is there."""
 
     def hold(self, storage_key: str) -> Hold | None:
         """Take the exclusive right to publish this key; None while another one has it.
 
-        It is exclusive over all processes and ends with the process.
+        It is exclusive over all processes (of a shared store: over the threads of this one) and ends with the process.
         """
 
-    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
-        """Make one object of the pieces in order; durable on return. The pieces stay staged.
+    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None, ledger: Ledger) -> bool:
+        """Make one object of the pieces in order; durable on return.
 
-        Called under `hold`. May be repeated, also with more pieces, until a row counts on the object.
+        Called under `hold`. May be repeated, also with more pieces, until a row counts on the object. False when an
+        object of that length was there already and its bytes may be those of another attempt: the caller reads them.
 
         Raises:
-            BlobDamaged: a piece is missing or too short.
+            BlobDamaged: a piece is missing or too short, or was used up by an attempt with fewer pieces.
             StorageFull: no room to join them.
         """
 
     def make(self, location: Location, data: bytes) -> bool:
         """Make an object of some plain bytes, unless there is one under the key; durable on return.
 
-        False when there is one, or when the store cannot tell: then it is published, which may replace it.
+        False when there is one: then it is published, which may replace it. A shared store cannot tell and replaces
+        it: there the caller has the right to publish.
 
         Raises:
             StorageFull: no room.
@@ -196,17 +242,18 @@ class BlobStore(Protocol):
         """Open a published object of `size_bytes` plain bytes. Cheap enough for the event loop.
 
         Raises:
-            BlobDamaged: it is not there, or has another length than its row says.
+            BlobDamaged: it is not there, or has another length than its row says. A store that is reached over a
+                network says so when something is read.
         """
 
-    def discard(self, storage_key: str) -> None:
+    def discard(self, staging: Staging) -> None:
         """Remove everything staged under the key; a published object stays.
 
         Raises:
             OSError: the store would not; what is left can be removed later.
         """
 
-    def delete(self, storage_key: str) -> None:
+    def delete(self, staging: Staging) -> None:
         """Remove the object and everything staged under the key, if there; durable on return.
 
         Raises:

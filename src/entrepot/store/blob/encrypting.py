@@ -21,9 +21,11 @@ from entrepot.store.blob.base import (
     BlobStore,
     Format,
     Hold,
+    Ledger,
     Location,
     Reader,
     Segment,
+    Staging,
     StoredObject,
     Writer,
 )
@@ -43,18 +45,18 @@ class EncryptingBlobStore:
         self._inner = inner
         self._random_bytes = random_bytes
         self.name = inner.name
+        self.is_shared = inner.is_shared
 
-    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str) -> Writer:
+    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str, ledger: Ledger) -> Writer:
         if location.format is Format.PLAIN:
-            return self._inner.append(location, size_bytes, tail, name)
+            return self._inner.append(location, size_bytes, tail, name, ledger)
         frames = Frames(location, self._random_bytes)
         held = size_bytes % location.frame_bytes
         begun = frames.open_alone(size_bytes, self._inner.read_tail(location.storage_key, tail)) if tail else b""
         if len(begun) != held:
             raise BlobDamaged(location.storage_key, f"the tail has {len(begun)} plain bytes, not {held}")
-        return FrameWriter(
-            self._inner, self._inner.append(location, size_bytes, None, name), frames, begun, size_bytes, name
-        )
+        whole_frames = self._inner.append(location, size_bytes, None, name, ledger)
+        return FrameWriter(self._inner, whole_frames, frames, begun, size_bytes, name)
 
     def open(self, location: Location, size_bytes: int) -> Reader:
         reader = self._inner.open(location, size_bytes)
@@ -79,20 +81,20 @@ class EncryptingBlobStore:
     def read_tail(self, storage_key: str, tail: Segment) -> bytes:
         return self._inner.read_tail(storage_key, tail)
 
-    def remove_tail(self, storage_key: str, name: str) -> None:
-        self._inner.remove_tail(storage_key, name)
+    def remove_piece(self, storage_key: str, name: str) -> None:
+        self._inner.remove_piece(storage_key, name)
 
     def hold(self, storage_key: str) -> Hold | None:
         return self._inner.hold(storage_key)
 
-    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
-        self._inner.publish(location, segments, tail)
+    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None, ledger: Ledger) -> bool:
+        return self._inner.publish(location, segments, tail, ledger)
 
-    def discard(self, storage_key: str) -> None:
-        self._inner.discard(storage_key)
+    def discard(self, staging: Staging) -> None:
+        self._inner.discard(staging)
 
-    def delete(self, storage_key: str) -> None:
-        self._inner.delete(storage_key)
+    def delete(self, staging: Staging) -> None:
+        self._inner.delete(staging)
 
     def list_objects(self) -> Iterator[StoredObject]:
         return self._inner.list_objects()
@@ -185,8 +187,9 @@ class FrameWriter:
         self._begun += data[whole:]
 
     def finish(self) -> Appended:
-        segment = self._inner.finish().segment
-        return Appended(segment, self._write_tail() if self._begun else None, self._size_bytes)
+        whole = self._inner.finish()
+        tail = self._write_tail() if self._begun else None
+        return Appended(whole.segments, tail, self._size_bytes, whole.replaced)
 
     def close(self) -> None:
         self._inner.close()

@@ -24,7 +24,7 @@ from pathlib import Path
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.error import StorageFull
 from entrepot.domain.limit import MIB
-from entrepot.store.blob.base import Appended, Location, Segment, StagingGone, StoredObject
+from entrepot.store.blob.base import Appended, Ledger, Location, Segment, Staging, StagingGone, StoredObject
 from entrepot.store.blob.files import (
     DurableDirectories,
     copy_bytes,
@@ -46,6 +46,7 @@ class FilesystemBlobStore:
     """A store in one directory. `reserve_bytes` None keeps the larger of 1 % and 256 MiB free."""
 
     name = "filesystem"
+    is_shared = False
 
     def __init__(self, root: Path, reserve_bytes: int | None = None) -> None:
         self._root = root
@@ -60,7 +61,10 @@ class FilesystemBlobStore:
         if free_bytes(self._root) < self._reserve_bytes:
             raise StorageFull
 
-    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str) -> FileWriter:  # noqa: ARG002
+    def append(
+        self, location: Location, size_bytes: int, tail: Segment | None, name: str, ledger: Ledger
+    ) -> FileWriter:
+        del tail, ledger
         directory = self._staging_of(location.storage_key)
         _make_directory(directory)
         return FileWriter(self, location.storage_key, directory, _safe(name), size_bytes)
@@ -91,7 +95,7 @@ class FilesystemBlobStore:
             raise BlobDamaged(storage_key, f"{tail.name} has {len(data)} bytes, not {tail.stored_bytes}")
         return data
 
-    def remove_tail(self, storage_key: str, name: str) -> None:
+    def remove_piece(self, storage_key: str, name: str) -> None:
         _piece(self._staging_of(storage_key), Segment(name, 0)).unlink(missing_ok=True)
 
     def hold(self, storage_key: str) -> FileHold | None:
@@ -108,12 +112,13 @@ class FilesystemBlobStore:
             return None
         return FileHold(fd)
 
-    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
+    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None, ledger: Ledger) -> bool:
         """Join the pieces behind the first one and link that file under its key.
 
         The first segment's file grows by what follows, at places that only the pieces decide: whoever repeats a
         publication that was cut off writes the same bytes again, or more where more was appended meanwhile.
         """
+        del ledger
         key = location.storage_key
         directory = self._staging_of(key)
         pieces = [*segments, tail] if tail else list(segments)
@@ -129,6 +134,7 @@ class FilesystemBlobStore:
             finally:
                 os.close(fd)
             self._link(source, key)
+        return True
 
     def make(self, location: Location, data: bytes) -> bool:
         self.check_room()
@@ -159,8 +165,8 @@ class FilesystemBlobStore:
             raise BlobDamaged(key, f"the object has {stored_bytes} stored bytes, not {expected_bytes}")
         return FileReader(key, fd)
 
-    def discard(self, storage_key: str) -> None:
-        directory = self._staging_of(storage_key)
+    def discard(self, staging: Staging) -> None:
+        directory = self._staging_of(staging.storage_key)
         for attempt in range(1, DISCARD_ATTEMPTS + 1):
             try:
                 shutil.rmtree(directory)
@@ -173,12 +179,12 @@ class FilesystemBlobStore:
             else:
                 return
 
-    def delete(self, storage_key: str) -> None:
-        path = self.path(storage_key)
+    def delete(self, staging: Staging) -> None:
+        path = self.path(staging.storage_key)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
             fsync_path(path.parent)
-        self.discard(storage_key)
+        self.discard(staging)
 
     def list_objects(self) -> Iterator[StoredObject]:
         for root, is_staged in ((self._blobs, False), (self._staging, True)):
@@ -250,9 +256,9 @@ class FileWriter:
         self._written_bytes += len(data)
 
     def finish(self) -> Appended:
-        segment = Segment(self._name, self._written_bytes) if self._written_bytes else None
+        segments = (Segment(self._name, self._written_bytes),) if self._written_bytes else ()
         self.close()
-        return Appended(segment, None, self._before_bytes + self._written_bytes)
+        return Appended(segments, None, self._before_bytes + self._written_bytes)
 
     def close(self) -> None:
         for fd in (self._fd, self._directory_fd):

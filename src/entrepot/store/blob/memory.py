@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.error import StorageFull
-from entrepot.store.blob.base import Appended, Location, Segment, StoredObject
+from entrepot.store.blob.base import Appended, Ledger, Location, Segment, Staging, StoredObject
 
 
 class MemoryBlobStore:
     """A store that holds at most `capacity_bytes`; None for no limit."""
 
     name = "memory"
+    is_shared = False
 
     def __init__(self, capacity_bytes: int | None = None) -> None:
         self.capacity_bytes = capacity_bytes
@@ -29,7 +30,10 @@ class MemoryBlobStore:
         if self.capacity_bytes is not None and used_bytes >= self.capacity_bytes:
             raise StorageFull
 
-    def append(self, location: Location, size_bytes: int, tail: Segment | None, name: str) -> MemoryWriter:  # noqa: ARG002
+    def append(
+        self, location: Location, size_bytes: int, tail: Segment | None, name: str, ledger: Ledger
+    ) -> MemoryWriter:
+        del tail, ledger
         return MemoryWriter(self, self._staged.setdefault(location.storage_key, {}), name, size_bytes)
 
     def is_whole(self, storage_key: str, pieces: Iterable[Segment]) -> bool:
@@ -47,19 +51,21 @@ class MemoryBlobStore:
             raise BlobDamaged(storage_key, f"{tail.name} has {len(data)} bytes, not {tail.stored_bytes}")
         return data
 
-    def remove_tail(self, storage_key: str, name: str) -> None:
+    def remove_piece(self, storage_key: str, name: str) -> None:
         self._staged.get(storage_key, {}).pop(name, None)
 
     def hold(self, storage_key: str) -> MemoryHold | None:
         lock = self._holds[storage_key]
         return MemoryHold(lock) if lock.acquire(blocking=False) else None
 
-    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None) -> None:
+    def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None, ledger: Ledger) -> bool:
+        del ledger
         pieces = [*segments, tail] if tail else list(segments)
         if not self.is_whole(location.storage_key, pieces):
             raise BlobDamaged(location.storage_key, "a piece is missing or too short")
         staged = self._staged.get(location.storage_key, {})
         self._objects[location.storage_key] = b"".join(staged[piece.name][: piece.stored_bytes] for piece in pieces)
+        return True
 
     def make(self, location: Location, data: bytes) -> bool:
         self.check_room()
@@ -75,12 +81,12 @@ class MemoryBlobStore:
             raise BlobDamaged(location.storage_key, "the object is missing or has another length")
         return MemoryReader(location.storage_key, data)
 
-    def discard(self, storage_key: str) -> None:
-        self._staged.pop(storage_key, None)
+    def discard(self, staging: Staging) -> None:
+        self._staged.pop(staging.storage_key, None)
 
-    def delete(self, storage_key: str) -> None:
-        self._objects.pop(storage_key, None)
-        self.discard(storage_key)
+    def delete(self, staging: Staging) -> None:
+        self._objects.pop(staging.storage_key, None)
+        self.discard(staging)
 
     def list_objects(self) -> Iterator[StoredObject]:
         for key, data in list(self._objects.items()):
@@ -108,10 +114,10 @@ class MemoryWriter:
         self._data += data
 
     def finish(self) -> Appended:
-        segment = Segment(self._name, len(self._data)) if self._data else None
-        if segment:
+        segments = (Segment(self._name, len(self._data)),) if self._data else ()
+        if segments:
             self._staged[self._name] = bytes(self._data)
-        return Appended(segment, None, self._before_bytes + len(self._data))
+        return Appended(segments, None, self._before_bytes + len(self._data))
 
     def close(self) -> None:
         """Nothing is held."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles for SQLite too
 
+from entrepot.store.blob.base import Staging
 from entrepot.store.metadata.schema import doomed_object
 from entrepot.store.metadata.statement import Statement, parameters_of
 
@@ -16,19 +18,45 @@ STAGING_SUFFIX = ".staging"
 _DOOM = Statement(insert(doomed_object).values(parameters_of(doomed_object)).on_conflict_do_nothing())
 
 
-def doom(connection: Connection, storage_key: str, store: str, not_before: int) -> None:
-    """Have an object's bytes removed after a time (microseconds); a second sentence changes nothing."""
-    row = {"storage_key": storage_key, "store": store, "not_before": not_before}
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """Bytes to remove."""
+
+    name: str
+    """Of its row."""
+    staging: Staging
+
+    @property
+    def object_stays(self) -> bool:
+        """Whether only what was staged goes."""
+        return self.name != self.staging.storage_key
+
+
+def doom(connection: Connection, staging: Staging, store: str, not_before: int, *, object_stays: bool = False) -> None:
+    """Have an object and what was staged for it removed after a time (microseconds); a second sentence changes nothing.
+
+    With `object_stays` only what was staged goes.
+    """
+    name = staging.storage_key + (STAGING_SUFFIX if object_stays else "")
+    row = {
+        "storage_key": name,
+        "store": store,
+        "not_before": not_before,
+        "appends": staging.appends,
+        "has_parts": staging.has_parts,
+    }
     _DOOM.change(connection, row)
 
 
-def list_due(connection: Connection, store: str, now: int, limit: int) -> list[str]:
-    """The names of objects whose time has come, longest due first."""
+def list_due(connection: Connection, store: str, now: int, limit: int) -> list[Doomed]:
+    """Objects whose time has come, longest due first."""
     columns = doomed_object.c
-    statement = select(columns.storage_key).where(columns.store == store, columns.not_before <= now)
-    return list(connection.execute(statement.order_by(columns.not_before).limit(limit)).scalars())
+    statement = select(columns.storage_key, columns.appends, columns.has_parts)
+    statement = statement.where(columns.store == store, columns.not_before <= now)
+    due = connection.execute(statement.order_by(columns.not_before).limit(limit))
+    return [Doomed(name, Staging(name.removesuffix(STAGING_SUFFIX), appends, parts)) for name, appends, parts in due]
 
 
-def forget(connection: Connection, storage_keys: Sequence[str]) -> None:
+def forget(connection: Connection, names: Sequence[str]) -> None:
     """Drop the rows of objects whose bytes are gone."""
-    connection.execute(delete(doomed_object).where(doomed_object.c.storage_key.in_(storage_keys)))
+    connection.execute(delete(doomed_object).where(doomed_object.c.storage_key.in_(names)))

@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from entrepot.store.blob.base import Staging
 from entrepot.store.metadata.doomed import doom
 from entrepot.store.metadata.schema import blob, manifest_reference, repository_blob
 
@@ -122,7 +123,7 @@ def remove_blobs(connection: Connection, blob_ids: Iterable[int], not_before: in
     condition = blob.c.id.in_(list(blob_ids))
     rows = connection.execute(select(blob.c.storage_key, blob.c.store, blob.c.size_bytes).where(condition)).all()
     for row in rows:
-        doom(connection, row.storage_key, row.store, not_before)
+        doom(connection, Staging(row.storage_key), row.store, not_before)
     connection.execute(delete(blob).where(condition))
     return sum(row.size_bytes for row in rows)
 

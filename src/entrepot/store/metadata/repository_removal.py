@@ -39,9 +39,7 @@ def delete_repository(connection: Connection, repository_id: int, now_micros: in
 
 def _doom_uploads(connection: Connection, repository_id: int, now_micros: int) -> None:
     not_before = case((upload.c.lease_expires_at > now_micros, upload.c.lease_expires_at), else_=literal(now_micros))
-    doomed = select(upload.c.storage_key, upload.c.store, not_before).where(upload.c.repository_id == repository_id)
-    connection.execute(
-        insert(doomed_object).from_select(
-            [doomed_object.c.storage_key, doomed_object.c.store, doomed_object.c.not_before], doomed
-        )
-    )
+    columns = upload.c
+    doomed = select(columns.storage_key, columns.store, not_before, columns.appends, columns.store_parts > 0)
+    names = ["storage_key", "store", "not_before", "appends", "has_parts"]
+    connection.execute(insert(doomed_object).from_select(names, doomed.where(columns.repository_id == repository_id)))

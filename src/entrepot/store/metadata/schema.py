@@ -263,6 +263,10 @@ upload = Table(
     Column("store_upload_id", Name),  # S3 UploadId
     Column("created_at", Long, nullable=False),
     Column("expires_at", Long, nullable=False),
+    Column("appends", Integer, nullable=False, server_default="0"),  # that ever began; each names pieces by its number
+    Column("store_parts", Integer, nullable=False, server_default="0"),  # S3 part numbers handed out, gaps allowed
+    Column("publisher", Name),  # who publishes it in a store that machines share
+    Column("publisher_expires_at", Long),
     Column("principal_id", Name),  # unique id of who started it; NULL only in rows from before revision 0002
     UniqueConstraint("storage_key"),
     Index(None, "repository_id"),
@@ -303,6 +307,8 @@ doomed_object = Table(
     Column("storage_key", Name, primary_key=True),
     Column("store", Name, nullable=False),
     Column("not_before", Long, nullable=False),
+    Column("appends", Integer, nullable=False, server_default="0"),  # of the upload: they name what was staged
+    Column("has_parts", Boolean, nullable=False, server_default=false()),  # of a multipart upload
     Index(None, "not_before"),
 )
 

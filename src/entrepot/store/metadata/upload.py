@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, or_, select, update
 
+from entrepot.store.blob.base import Staging
 from entrepot.store.metadata.schema import registry, repository, upload, upload_segment
 from entrepot.store.metadata.statement import Statement, Values, parameters_of
 
@@ -35,6 +37,8 @@ class UploadRow:
     parts: int
     last_part_bytes: int
     has_short_part: bool
+    appends: int
+    store_parts: int
     domain_id: int
     registry_account_id: str
     region: str
@@ -75,6 +79,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Right:
+    """What entitles somebody to change an upload: its lease or the right to publish it, where they are given."""
+
+    upload_id: str
+    lease: str | None
+    publisher: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentRow:
     """A staged piece that counts."""
 
@@ -106,7 +119,11 @@ _OPEN = (
     .subquery()
 )
 _COUNT_OPEN = Statement(select(func.count()).select_from(_OPEN))
-_HOLD = Statement(select(upload.c.offset_bytes, upload.c.lease).where(upload.c.id == bindparam("id")).with_for_update())
+_HOLD = Statement(
+    select(upload.c.offset_bytes, upload.c.lease, upload.c.storage_key, upload.c.appends, upload.c.store_parts)
+    .where(upload.c.id == bindparam("id"))
+    .with_for_update()
+)
 _DELETE = Statement(delete(upload).where(upload.c.id == bindparam("id")))
 _DELETE_FRESH = Statement(
     delete(upload).where(
@@ -117,6 +134,7 @@ _TAKE = (
     update(upload)
     .where(upload.c.id == bindparam("of_id"))
     .values({name: bindparam(name) for name in ("lease", "lease_expires_at", "expires_at")})
+    .values(appends=upload.c.appends + 1)
 )
 _LEASE_ANYWHERE = Statement(_TAKE)
 _LEASE = Statement(_TAKE.where(upload.c.offset_bytes == bindparam("of_offset")))
@@ -139,6 +157,9 @@ _LAST_NUMBER = Statement(
     select(func.max(upload_segment.c.number)).where(upload_segment.c.upload_id == bindparam("upload_id"))
 )
 _INSERT_SEGMENT = Statement(insert(upload_segment).values(parameters_of(upload_segment)))
+_DELETE_SEGMENT = delete(upload_segment).where(
+    upload_segment.c.upload_id == bindparam("upload_id"), upload_segment.c.name == bindparam("name")
+)
 _DELETE_SEGMENTS = Statement(delete(upload_segment).where(upload_segment.c.upload_id == bindparam("upload_id")))
 
 
@@ -174,33 +195,82 @@ def take_lease(
 
 
 def commit_append(
-    connection: Connection, row: UploadRow, lease: str, progress: Progress, segment: SegmentRow | None
+    connection: Connection,
+    row: UploadRow,
+    lease: str,
+    progress: Progress,
+    segments: Sequence[SegmentRow],
+    replaced: Sequence[str],
 ) -> bool:
-    """Acknowledge an append if `lease` still writes and nobody else moved the offset; else change nothing."""
+    """Acknowledge an append if `lease` still writes and nobody else moved the offset; else change nothing.
+
+    `segments` come behind those that count; `replaced` are the names of some that no longer do.
+    """
     values = {name: getattr(progress, name) for name in Progress.__dataclass_fields__}
     changed = _COMMIT.change(
         connection, {"of_id": row.id, "of_offset": row.offset_bytes, "of_lease": lease, "lease": None, **values}
     )
     if changed != 1:
         return False
-    if segment is not None:
+    for name in replaced:
+        connection.execute(_DELETE_SEGMENT, {"upload_id": row.id, "name": name})
+    if segments:
         ((last,),) = _LAST_NUMBER.rows(connection, {"upload_id": row.id})
-        number = (last or 0) + 1
-        values = {"name": segment.name, "stored_bytes": segment.stored_bytes, "etag": segment.etag}
-        _INSERT_SEGMENT.change(connection, {"upload_id": row.id, "number": number, **values})
+        for number, segment in enumerate(segments, (last or 0) + 1):
+            _INSERT_SEGMENT.change(connection, {"upload_id": row.id, "number": number, **asdict(segment)})
     return True
+
+
+def reserve_parts(
+    connection: Connection, ours: Right, count: int, multipart: str | None, publisher_expires_at: int
+) -> tuple[int, str | None] | None:
+    """Take `count` part numbers; the last one handed out, and the S3 upload that the row names from now on.
+
+    A publisher's right is extended. None when the right is lost.
+    """
+    values: dict[str, Any] = {
+        "store_parts": upload.c.store_parts + count,
+        "store_upload_id": func.coalesce(upload.c.store_upload_id, multipart),
+    }
+    statement = update(upload).where(upload.c.id == ours.upload_id)
+    if ours.lease is not None:
+        statement = statement.where(upload.c.lease == ours.lease)
+    if ours.publisher is not None:
+        statement = statement.where(upload.c.publisher == ours.publisher)
+        values["publisher_expires_at"] = publisher_expires_at
+    found = connection.execute(
+        statement.values(values).returning(upload.c.store_parts, upload.c.store_upload_id)
+    ).first()
+    return None if found is None else (found.store_parts, found.store_upload_id)
+
+
+def hold_publishing(connection: Connection, upload_id: str, publisher: str, now: int, expires_at: int) -> bool:
+    """Take the right to publish; True also when the upload is gone: nobody else has the right then."""
+    is_free = or_(upload.c.publisher.is_(None), upload.c.publisher_expires_at <= now)
+    statement = update(upload).where(upload.c.id == upload_id, is_free)
+    taken = connection.execute(statement.values(publisher=publisher, publisher_expires_at=expires_at)).rowcount == 1
+    return taken or connection.scalar(select(upload.c.id).where(upload.c.id == upload_id)) is None
+
+
+def release_publishing(connection: Connection, upload_id: str, publisher: str) -> None:
+    """Give the right back, unless another one has it by now."""
+    statement = update(upload).where(upload.c.id == upload_id, upload.c.publisher == publisher)
+    connection.execute(statement.values(publisher=None, publisher_expires_at=None))
 
 
 def remove_upload(
     connection: Connection, upload_id: str, offset_bytes: int | None = None, lease: str | None = None
-) -> bool:
-    """End an upload, if it still stands at that offset and, when one is given, still has that lease."""
+) -> Staging | None:
+    """End an upload, if it still stands at that offset and, when one is given, still has that lease; what it staged."""
     found = _HOLD.row(connection, {"id": upload_id})
-    if found is None or offset_bytes not in (None, found[0]) or lease not in (None, found[1]):
-        return False
+    if found is None:
+        return None
+    now_at, writer, storage_key, appends, store_parts = found
+    if offset_bytes not in (None, now_at) or lease not in (None, writer):
+        return None
     _DELETE_SEGMENTS.change(connection, {"upload_id": upload_id})
     _DELETE.change(connection, {"id": upload_id})
-    return True
+    return Staging(storage_key, appends, store_parts > 0)
 
 
 def remove_fresh_upload(connection: Connection, upload_id: str) -> bool:
@@ -208,16 +278,16 @@ def remove_fresh_upload(connection: Connection, upload_id: str) -> bool:
     return _DELETE_FRESH.change(connection, {"id": upload_id}) == 1
 
 
-def claim_expired(connection: Connection, now: int, limit: int) -> Sequence[tuple[str, str, str]]:
-    """Ids, storage keys and stores of uploads past their time, locked for removal; those in use are left out."""
+def claim_expired(connection: Connection, now: int, limit: int) -> Sequence[tuple[str, str]]:
+    """Ids and stores of uploads past their time, locked for removal; those in use are left out."""
     statement = (
-        select(upload.c.id, upload.c.storage_key, upload.c.store)
+        select(upload.c.id, upload.c.store)
         .where(upload.c.expires_at <= now)
         .order_by(upload.c.expires_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [(row.id, row.storage_key, row.store) for row in connection.execute(statement)]
+    return [(row.id, row.store) for row in connection.execute(statement)]
 
 
 def _to_row(row: Values | None) -> UploadRow | None:

@@ -275,6 +275,9 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
         lambda e: "The registry is in maintenance and takes no changes" + (f": {e.reason}" if e.reason else ""),
         503,
     ),
+    domain.StorageUnavailable: Row(
+        "ServiceUnavailable", _say("The storage of the registry cannot be reached; try again"), 503
+    ),
     domain.KeyUnavailable: Row("KmsException", _detail, members=lambda e: {"kmsError": e.detail}),
 }
 """One row for every leaf of the tree of domain errors."""

@@ -187,6 +187,9 @@ ROWS: dict[type[domain.RegistryError], Row] = {
         "UNAVAILABLE",
         lambda e: "The registry is in maintenance and takes no changes" + (f": {e.reason}" if e.reason else ""),
     ),
+    domain.StorageUnavailable: Row(
+        503, "UNKNOWN", lambda _: "The storage of the registry cannot be reached: try again"
+    ),
     domain.KeyUnavailable: Row(403, "DENIED", _detail),
     domain.Unavailable: Row(503, "UNKNOWN", lambda _: "Not now: try again"),
 }

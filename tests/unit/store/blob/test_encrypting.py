@@ -11,6 +11,7 @@ from entrepot.domain.blob import BlobDamaged
 from entrepot.store.blob.base import FRAME_BYTES, FRAME_OVERHEAD_BYTES, Format, Location, Segment
 from entrepot.store.blob.encrypting import EncryptingBlobStore, Frames
 from entrepot.store.blob.memory import MemoryBlobStore
+from tests.support.ledger import MemoryLedger
 
 KEY = "000102030405060708090a0b0c0d0e0f"
 DATA_KEY = bytes(range(32))
@@ -26,10 +27,10 @@ def counted() -> object:
 def stored(location: Location, data: bytes) -> bytes:
     inner = MemoryBlobStore()
     store = EncryptingBlobStore(inner, counted())  # type: ignore[arg-type]
-    writer = store.append(location, 0, None, "name")
+    writer = store.append(location, 0, None, "name", MemoryLedger())
     writer.write(memoryview(data))
     appended = writer.finish()
-    store.publish(location, [appended.segment] if appended.segment else [], appended.tail)
+    store.publish(location, appended.segments, appended.tail, MemoryLedger())
     return inner._objects[location.storage_key]
 
 
@@ -88,28 +89,28 @@ def test_a_tail_that_grows_is_encrypted_under_another_nonce() -> None:
     nonces = set()
     size, tail = 0, None
     for number in range(5):
-        writer = store.append(SMALL, size, tail, f"append-{number}")
+        writer = store.append(SMALL, size, tail, f"append-{number}", MemoryLedger())
         writer.write(memoryview(b"x"))
         appended = writer.finish()
         size, tail = appended.size_bytes, appended.tail
         assert tail is not None
-        assert appended.segment is None
+        assert appended.segments == ()
         nonces.add(inner.read_tail(KEY, tail)[:12])
     assert len(nonces) == 5
 
 
 def test_tail_of_another_length_than_the_row_says() -> None:
     store = EncryptingBlobStore(MemoryBlobStore())
-    writer = store.append(SMALL, 0, None, "one")
+    writer = store.append(SMALL, 0, None, "one", MemoryLedger())
     writer.write(memoryview(b"xyz"))
     tail = writer.finish().tail
     assert tail is not None
     for size, claimed in ((2, tail), (4, tail), (3, None), (3, Segment(tail.name, tail.stored_bytes + 1))):
         with pytest.raises(BlobDamaged):
-            store.append(SMALL, size, claimed, "two")
+            store.append(SMALL, size, claimed, "two", MemoryLedger())
 
 
 def test_object_without_a_key_does_not_open() -> None:
     store = EncryptingBlobStore(MemoryBlobStore())
     with pytest.raises(BlobDamaged):
-        store.append(Location(KEY, Format.FRAMES, 16, None), 0, None, "one")
+        store.append(Location(KEY, Format.FRAMES, 16, None), 0, None, "one", MemoryLedger())

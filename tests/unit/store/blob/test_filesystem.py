@@ -11,23 +11,23 @@ from pathlib import Path
 import pytest
 
 from entrepot.domain.error import StorageFull
-from entrepot.store.blob.base import Location, Segment, StagingGone
+from entrepot.store.blob.base import Location, Segment, Staging, StagingGone
 from entrepot.store.blob.filesystem import FilesystemBlobStore
+from tests.support.ledger import MemoryLedger
 
 KEY = Location("abcdef0123456789abcdef0123456789")
 
 
 def append(store: FilesystemBlobStore, data: bytes) -> Segment:
-    writer = store.append(KEY, 0, None, "name")
+    writer = store.append(KEY, 0, None, "name", MemoryLedger())
     writer.write(memoryview(data))
-    segment = writer.finish().segment
-    assert segment is not None
+    (segment,) = writer.finish().segments
     return segment
 
 
 def test_only_the_server_can_read(tmp_path: Path) -> None:
     store = FilesystemBlobStore(tmp_path / "root", 0)
-    store.publish(KEY, [append(store, b"data")], None)
+    store.publish(KEY, [append(store, b"data")], None, MemoryLedger())
     for path in (tmp_path / "root").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
     assert store.path(KEY.storage_key) == tmp_path / "root/blobs/ab" / KEY.storage_key
@@ -39,15 +39,15 @@ def test_names_stay_below_the_root(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
         store.path(name)
     with pytest.raises(ValueError, match="not a name"):
-        store.append(KEY, 0, None, name)
+        store.append(KEY, 0, None, name, MemoryLedger())
     with pytest.raises(ValueError, match="not a"):
         store.read_tail(KEY.storage_key, Segment(f"{name}.tail", 1))
 
 
 def test_writer_does_not_bring_back_what_was_swept(tmp_path: Path) -> None:
     store = FilesystemBlobStore(tmp_path, 0)
-    writer = store.append(KEY, 0, None, "name")
-    store.discard(KEY.storage_key)
+    writer = store.append(KEY, 0, None, "name", MemoryLedger())
+    store.discard(Staging(KEY.storage_key))
     with pytest.raises(StagingGone):
         writer.write(memoryview(b"data"))
     with pytest.raises(StagingGone):
@@ -78,12 +78,16 @@ def test_every_way_of_being_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     store = FilesystemBlobStore(tmp_path, 0)
     segment = append(store, b"data") if call in ("fsync", "link") else None
     monkeypatch.setattr(os, call, full)
-    work = partial(append, store, b"data") if segment is None else partial(store.publish, KEY, [segment], None)
+    work = (
+        partial(append, store, b"data")
+        if segment is None
+        else partial(store.publish, KEY, [segment], None, MemoryLedger())
+    )
     with pytest.raises(StorageFull):
         work()
     monkeypatch.undo()
     if segment is not None:
-        store.publish(KEY, [segment], None)
+        store.publish(KEY, [segment], None, MemoryLedger())
         store.open(KEY, 4).close()
 
 
@@ -94,11 +98,10 @@ def test_copying_without_help_of_the_kernel(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "copy_file_range", cannot)
     store = FilesystemBlobStore(tmp_path, 0)
     pieces = [append(store, b"one")]
-    writer = store.append(KEY, 3, None, "second")
+    writer = store.append(KEY, 3, None, "second", MemoryLedger())
     writer.write(memoryview(b"two"))
-    segment = writer.finish().segment
-    assert segment is not None
-    store.publish(KEY, [*pieces, segment], None)
+    (segment,) = writer.finish().segments
+    store.publish(KEY, [*pieces, segment], None, MemoryLedger())
     assert store.path(KEY.storage_key).read_bytes() == b"onetwo"
 
 
@@ -108,7 +111,7 @@ def _vanish_before_open(monkeypatch: pytest.MonkeyPatch, store: FilesystemBlobSt
 
     def late(path: Path, flags: int, *rest: int, **named: int) -> int:
         monkeypatch.setattr(os, "open", open_file)
-        store.discard(KEY.storage_key)
+        store.discard(Staging(KEY.storage_key))
         return open_file(path, flags, *rest, **named)
 
     monkeypatch.setattr(os, "open", late)
@@ -142,8 +145,8 @@ def test_staging_that_cannot_be_removed_is_reported(
     with monkeypatch.context() as refusing:
         refusing.setattr(os, "rmdir", refuse)
         with pytest.raises(OSError, match=os.strerror(reason)):
-            store.discard(KEY.storage_key)
-    store.discard(KEY.storage_key)
+            store.discard(Staging(KEY.storage_key))
+    store.discard(Staging(KEY.storage_key))
     assert not list((tmp_path / "staging").glob("*/*"))
 
 
@@ -160,12 +163,11 @@ def test_directories_that_others_made_are_made_durable_once(tmp_path: Path, monk
     monkeypatch.setattr(os, "fsync", record)
     store = FilesystemBlobStore(root, 0)
     for place, key in enumerate((KEY, Location("abffff0123456789abcdef0123456789"))):
-        writer = store.append(key, 0, None, "name")
+        writer = store.append(key, 0, None, "name", MemoryLedger())
         writer.write(memoryview(b"data"))
-        segment = writer.finish().segment
-        assert segment is not None
+        (segment,) = writer.finish().segments
         synced.clear()
-        store.publish(key, [segment], None)
+        store.publish(key, [segment], None, MemoryLedger())
         above = [str(root), str(root / "blobs")]
         assert [path for path in above if path in synced] == ([] if place else above)
         assert synced[-1] == str(root / "blobs/ab")
