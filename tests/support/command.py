@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from tests.support.server import PROGRAM, ROOT_ENVIRONMENT, Server
@@ -40,13 +41,24 @@ def json_of(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-def run_until_done(server: Server, *arguments: object, first: int = 0, stride: int = 1) -> int:
-    """Run a command that is killed at one step after the other until it ends by itself; how often it was killed."""
+def run_until_done(
+    server: Server,
+    *arguments: object,
+    first: int = 0,
+    stride: int = 1,
+    is_done: Callable[[Server], bool] = lambda _: False,
+) -> int:
+    """Run a command that is killed at one step after the other until it ends by itself; how often it was killed.
+
+    Where `is_done` says so after a kill, there is nothing left to do.
+    """
     for kills in range(10_000):
         done = run_command(server, *arguments, dies_at=first + kills * stride)
         if done.returncode != -signal.SIGKILL:
             assert done.returncode in (0, 1), done.stderr[-2000:]
             return kills
+        if is_done(server):
+            return kills + 1
     raise AssertionError("unreachable")
 
 

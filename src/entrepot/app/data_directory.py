@@ -126,6 +126,18 @@ class DataDirectory:
         except ValueError as error:
             raise DataDirectoryError(f"{self._master_key_file} is damaged: the key {error}") from error
 
+    def put_master_key(self, key: bytes) -> None:
+        """Write the master key of a data directory that has none, durable on return.
+
+        Raises:
+            FileExistsError: it has one.
+        """
+        write_private(self._master_key_file, b64encode(key) + b"\n", replaces=False)
+
+    def put_store_id(self, store_id: str) -> None:
+        """Name the directory of blobs as the database does that counts on it."""
+        write_private(self._store_id_file, store_id.encode() + b"\n")
+
     def make_master_key(self) -> bytes:
         """Write a fresh master key, durable on return. Never replaces one.
 

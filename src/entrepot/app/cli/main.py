@@ -1,6 +1,6 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | verify | gc | maintenance on|off|status | jobs list|show|retry
+entrepot serve | connect | verify | backup | restore | gc | maintenance on|off|status | jobs list|show|retry
 entrepot admin account create|list|root-key | version
 """
 
@@ -12,6 +12,7 @@ import typer
 
 from entrepot import __version__
 from entrepot.app.cli.account import account
+from entrepot.app.cli.backup import backup, restore
 from entrepot.app.cli.connect import connect
 from entrepot.app.cli.gc import gc as collect_garbage
 from entrepot.app.cli.job import jobs
@@ -33,6 +34,8 @@ app.add_typer(admin, name="admin")
 app.command()(serve)
 app.command()(connect)
 app.command()(verify)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(maintenance, name="maintenance")
 app.add_typer(jobs, name="jobs")
 app.command("gc")(collect_garbage)

@@ -101,7 +101,7 @@ def _keep(connection: Connection, blob_ids: Sequence[int | None], keep_until: in
         connection.execute(
             update(repository_blob)
             .where(repository_blob.c.blob_id.in_(ids), repository_blob.c.keep_until < keep_until, ~is_referenced)
-            .values(keep_until=keep_until)
+            .values(keep_until=keep_until, is_settled=False)
         )
 
 
