@@ -1,4 +1,4 @@
-"""Backup of a server under load, restored on either engine; both killed at every step, and what is not whole refused."""
+"""Backup of a server under load, restored on either engine; both killed at every step; half of one is refused."""
 
 from __future__ import annotations
 
