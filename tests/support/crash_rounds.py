@@ -84,6 +84,7 @@ class Fused:
     def __init__(self, database: Database, fuse: Fuse) -> None:
         self._database, self._fuse = database, fuse
         self.dialect = database.dialect
+        self.looks_up_inline = database.looks_up_inline
         self.lookup, self.read, self.close = database.lookup, database.read, database.close
 
     async def write(self, change: Any, **durability: bool) -> Any:

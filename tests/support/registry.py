@@ -117,7 +117,7 @@ async def running_registry(address: DatabaseAddress, directory: Path, **given: A
         deployment = Deployment(settings, paths, (Listener.parse(url),), RegistryUrl(url))
         application = wiring.assemble(deployment, database, context, keys, engine.open_blob_store(settings, paths))
         stack.push_async_callback(application.close)
-        front = build_server(application.handler(url))
+        front = build_server(application.handler(url), open_lane=application.open_lane(url))
         stack.push_async_callback(front.shutdown, 5)
         server = await asyncio.get_running_loop().create_server(front, sock=bound)
         stack.callback(server.close)

@@ -11,10 +11,11 @@ import socket
 import ssl
 from contextlib import suppress
 
-from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
+from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
 
 from entrepot.app.listener import BACKLOG
-from entrepot.transport.middleware import Handler, build_server
+from entrepot.transport.connection import Connection, ConnectionServer, Handler, LaneOpener
+from entrepot.transport.middleware import build_server
 
 ARRIVAL_SECONDS = 0.1
 """What the request of a connection accepted just now gets to arrive."""
@@ -28,16 +29,21 @@ class Front:
 
     def __init__(self) -> None:
         self._acceptors: list[asyncio.Server] = []
-        self._servers: list[Server] = []
+        self._servers: list[ConnectionServer] = []
         self._busy: set[RequestHandler] = set()
         self._is_draining = False
         self._is_quiet = asyncio.Event()
 
     async def listen(
-        self, handler: Handler, one: socket.socket, context: ssl.SSLContext | None, idle_seconds: float
+        self,
+        handler: Handler,
+        one: socket.socket,
+        context: ssl.SSLContext | None,
+        idle_seconds: float,
+        open_lane: LaneOpener | None = None,
     ) -> None:
         """Begin to accept from a listening socket, with TLS if there is a context."""
-        server = build_server(self._counted(handler), idle_seconds=idle_seconds)
+        server = build_server(self._counted(handler), idle_seconds, open_lane)
         one.setblocking(False)
         loop = asyncio.get_running_loop()
         self._acceptors.append(await loop.create_server(server, sock=one, ssl=context, backlog=BACKLOG))
@@ -48,6 +54,9 @@ class Front:
         self._is_draining = True
         for acceptor in self._acceptors:
             acceptor.close()
+        for connection in self._connections():
+            if isinstance(connection, Connection):
+                connection.close_lane()  # answers say from now on that the connection closes
         await asyncio.sleep(ARRIVAL_SECONDS)
         for connection in self._connections():
             if connection not in self._busy:

@@ -34,9 +34,12 @@ from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.maintenance import ClientDatabase
 from entrepot.transport.aws.gateway import AwsGateway
-from entrepot.transport.middleware import Access, Handler, Middleware
+from entrepot.transport.connection import Handler, LaneOpener
+from entrepot.transport.exchange import Plane
+from entrepot.transport.middleware import Access, Middleware
 from entrepot.transport.oci.download import Downloads
 from entrepot.transport.oci.route import OciPlane
+from entrepot.transport.quick import QuickAnswers
 from entrepot.transport.router import Router
 from entrepot.transport.watchdog import Watchdog
 
@@ -55,11 +58,17 @@ class Application:
     services: Services
     middleware: Middleware
     jobs: JobRunner
+    quick_plane: Plane | None = None
+    """What may answer in the call that brought a request: the data plane, where the database answers in the loop."""
     schedule: list[Periodic] = field(default_factory=list)
 
     def handler(self, listener: str) -> Handler:
         """What serves the requests of a listener, named by its URL."""
         return self.middleware.handler(listener)
+
+    def open_lane(self, listener: str) -> LaneOpener | None:
+        """What gives the connections of a listener their quick way, if there is one."""
+        return QuickAnswers(self.quick_plane, self.middleware, listener).open_lane if self.quick_plane else None
 
     async def close(self) -> None:
         """Write what waits in memory and let go of everything."""
@@ -94,8 +103,9 @@ def assemble(
     storage = Storage(store, keys, context, is_encrypting=settings.storage_encryption != "none")
     services = _services(deployment, database, context, keys, storage)
     authorizer, failed_logins = Authorizer(), FailedLogins(settings.failed_logins_per_minute, context.now)
+    data_plane = OciPlane(services, authorizer, failed_logins)
     router = Router(
-        oci=OciPlane(services, authorizer, failed_logins),
+        oci=data_plane,
         downloads=Downloads(services.blob, context),
         aws=AwsGateway(services, authorizer, failed_logins, deployment.registry_url).handle,
         probes=Health(database, store).probes(),
@@ -108,7 +118,8 @@ def assemble(
     )
     works = handlers(services, EventService(database, context))
     runner = JobRunner(services.job, works, crons(settings), settings.parallel_jobs, context.new_uuid())
-    return Application(database, storage, services, middleware, runner, _schedule(services))
+    quick_plane = data_plane if database.looks_up_inline else None
+    return Application(database, storage, services, middleware, runner, quick_plane, _schedule(services))
 
 
 def _services(

@@ -63,7 +63,7 @@ async def _serve(deployment: Deployment, sockets: Sockets, index: int, reporter:
         front = Front()
         for listener, one in sockets:
             handler, idle_seconds = application.handler(listener.url), deployment.settings.idle_timeout_seconds
-            await front.listen(handler, one, tls_context(listener), idle_seconds)
+            await front.listen(handler, one, tls_context(listener), idle_seconds, application.open_lane(listener.url))
         reporter.say("ready")
         application.jobs.start(makes_periods=index == 0)
         await stop.wait()

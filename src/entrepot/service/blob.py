@@ -24,6 +24,7 @@ from entrepot.domain.repository import RepositoryName
 from entrepot.domain.view import BlobView
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
+from entrepot.service.row_cache import RowCache
 from entrepot.service.storage import Storage
 from entrepot.store.blob.base import Reader
 from entrepot.store.metadata import blob as rows
@@ -34,6 +35,12 @@ from entrepot.store.metadata.view import view_blob
 
 READ_BYTES = MIB
 """Plain bytes read at once: four frames."""
+
+SMALL_BYTES = 64 * 1024
+"""Blobs up to this size, such as the configurations of images, are kept in memory once they were read."""
+
+SMALL_BYTES_KEPT = 16 * MIB
+"""By one worker. See docs/adr/0016."""
 
 DOWNLOAD_PURPOSE = "download-url"
 
@@ -57,12 +64,17 @@ class BlobService:
         self._keys = keys
         self._storage = storage
         self._promise = promise
+        self._small = RowCache[bytes](SMALL_BYTES_KEPT)
 
     async def view(self, caller_account_id: str, registry: Registry, name: RepositoryName, digest: Digest) -> BlobView:
         """The one read of a request for a blob."""
         return await self._database.lookup(
             lambda connection: view_blob(connection, caller_account_id, registry, name, digest)
         )
+
+    def find_small(self, blob: StoredBlob) -> bytes | None:
+        """All bytes of a small blob, if they are at hand."""
+        return self._small.find(blob.id)
 
     async def open(self, blob: StoredBlob, start: int = 0, end: int | None = None) -> AsyncIterator[bytes | bytearray]:
         """Yield the bytes `start` to `end` (exclusive; None for all), up to 1 MiB at a time.
@@ -81,7 +93,10 @@ class BlobService:
             while start < stop:
                 # pieces end where frames end, so that no frame is decrypted twice
                 piece_end = min(start - start % blob.frame_bytes + READ_BYTES, stop)
-                yield await self._read(reader, start, piece_end)
+                piece = await self._read(reader, start, piece_end)
+                if len(piece) == blob.size_bytes <= SMALL_BYTES:
+                    self._small.add(blob.id, bytes(piece), len(piece))
+                yield piece
                 start = piece_end
         finally:
             reader.close()

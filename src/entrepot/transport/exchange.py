@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Self
+
+from aiohttp.web import StreamResponse
 
 from entrepot.transport.body import RequestBody
-from entrepot.transport.message import HttpRequest, Peer
+from entrepot.transport.message import HttpRequest, HttpResponse, Peer
 
 if TYPE_CHECKING:
     from aiohttp.web import BaseRequest
@@ -17,21 +20,64 @@ if TYPE_CHECKING:
     from entrepot.transport.watchdog import Watchdog
 
 
+class NotQuick(Exception):
+    """A quick attempt at an answer ends here, before anything was done: it would wait, or needs the connection."""
+
+
 class Exchange:
     """A request under way. Cheap to make: what most requests never ask for is found when asked."""
 
-    __slots__ = ("_id", "_peer", "body", "headers", "host", "method", "path", "query", "request", "watchdog")
+    __slots__ = ("_body", "_id", "_request", "headers", "host", "method", "path", "peer", "query", "watchdog")
 
-    def __init__(self, request: BaseRequest, peers: PeerReader, watchdog: Watchdog) -> None:
-        self.request = request
-        self.method = request.method
-        self.headers: CIMultiDictProxy[str] = request.headers
-        self.path, _, self.query = _target(request.raw_path).partition("?")
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        headers: CIMultiDictProxy[str],
+        peer: Peer,
+        host: str,
+        watchdog: Watchdog,
+        request: BaseRequest | None = None,
+    ) -> None:
+        self.method = method
+        self.headers = headers
+        self.path, _, self.query = target.partition("?")
         """As sent: neither decoded nor normalised."""
+        self.peer = peer
+        """Who is at the other end."""
+        self.host = host
         self.watchdog = watchdog
-        self.body = RequestBody(request, watchdog)
-        self._peer, self.host = peers.read(request.remote or "", self.headers)
+        self._request = request
+        self._body: RequestBody | None = None
         self._id: str | None = None
+
+    @classmethod
+    def of(cls, request: BaseRequest, peers: PeerReader, watchdog: Watchdog) -> Self:
+        """The exchange of a request of the server's."""
+        peer, host = peers.read(request.remote or "", request.headers)
+        return cls(request.method, _target(request.raw_path), request.headers, peer, host, watchdog, request)
+
+    @property
+    def request(self) -> BaseRequest:
+        """The request as the server has it, for what needs its connection.
+
+        Raises:
+            NotQuick: there is none in a quick attempt.
+        """
+        if self._request is None:
+            raise NotQuick
+        return self._request
+
+    @property
+    def body(self) -> RequestBody:
+        """What follows the head.
+
+        Raises:
+            NotQuick: this is a quick attempt.
+        """
+        if self._body is None:
+            self._body = RequestBody(self.request, self.watchdog)
+        return self._body
 
     @property
     def id(self) -> str:
@@ -40,10 +86,14 @@ class Exchange:
             self._id = str(uuid.UUID(int=random.getrandbits(128), version=4))
         return self._id
 
-    @property
-    def peer(self) -> Peer:
-        """Who is at the other end."""
-        return self._peer
+    def begin_to_wait(self) -> None:
+        """Called before work that others must not see begun and dropped, such as reading a file in a thread.
+
+        Raises:
+            NotQuick: this is a quick attempt, which is dropped at its first wait.
+        """
+        if self._request is None:
+            raise NotQuick
 
     def message(self) -> HttpRequest:
         """The request free of the server's types."""
@@ -52,10 +102,17 @@ class Exchange:
             raw_path=self.path,
             raw_query=self.query,
             headers=self.headers,
-            peer=self._peer,
+            peer=self.peer,
             read_body=self.body.read,
             request_id=self.id,
         )
+
+
+Answer = StreamResponse | HttpResponse
+"""A response of the server's, perhaps streamed already, or a whole one for the middleware to send."""
+
+Plane = Callable[[Exchange], Awaitable[Answer]]
+"""Answers the requests of one kind of client."""
 
 
 def _target(target: str) -> str:

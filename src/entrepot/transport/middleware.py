@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +12,13 @@ import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from entrepot.transport.body import BodyBroken, abort
-from entrepot.transport.connection import SERVER, ConnectionServer
-from entrepot.transport.exchange import Exchange
+from entrepot.transport.connection import SERVER, ConnectionServer, Handler, LaneOpener
+from entrepot.transport.exchange import Answer, Exchange, Plane
 from entrepot.transport.peer import Network, PeerReader
 from entrepot.transport.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-Plane = Callable[[Exchange], Awaitable[StreamResponse]]
-Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 
 HEADER_BYTES_MAX = 64 * 1024
 """Longest request line and longest header field."""
@@ -68,28 +66,32 @@ class Middleware:
     ) -> None:
         self._plane = plane
         self._trusted_proxies = trusted_proxies
-        self._watchdog = watchdog or Watchdog()
-        self._on_access = on_access
+        self.watchdog = watchdog or Watchdog()
+        self.on_access = on_access
 
     def handler(self, listener: str) -> Handler:
         """What an `aiohttp.web.Server` calls for the requests of `listener`, a URL with scheme."""
-        peers = PeerReader(listener, self._trusted_proxies)
-        serve, note = self._serve, self._on_access
+        peers, watchdog = self.peers(listener), self.watchdog
+        serve, note = self._serve, self.on_access
         if note is None:
-            return lambda request: serve(Exchange(request, peers, self._watchdog))
+            return lambda request: serve(Exchange.of(request, peers, watchdog))
 
         async def noted(request: BaseRequest) -> StreamResponse:
-            exchange = Exchange(request, peers, self._watchdog)
+            exchange = Exchange.of(request, peers, watchdog)
             started = asyncio.get_running_loop().time()
             response = await serve(exchange)
-            note(_access(exchange, response, asyncio.get_running_loop().time() - started))
+            note(access_line(exchange, response.status, asyncio.get_running_loop().time() - started))
             return response
 
         return noted
 
+    def peers(self, listener: str) -> PeerReader:
+        """What tells who is at the other end of that listener's connections."""
+        return PeerReader(listener, self._trusted_proxies)
+
     async def _serve(self, exchange: Exchange) -> StreamResponse:
         try:
-            response = await self._plane(exchange)
+            response = _response(await self._plane(exchange))
         except (BodyBroken, ConnectionError) as error:
             _let_go(error)
             abort(exchange.request)
@@ -114,13 +116,25 @@ def _let_go(error: BaseException) -> None:
         inner = inner.__cause__ or inner.__context__
 
 
-def _access(exchange: Exchange, response: StreamResponse, seconds: float) -> Access:
+def _response(answer: Answer) -> StreamResponse:
+    if isinstance(answer, StreamResponse):
+        return answer
+    return Response(status=answer.status, headers=answer.headers, body=answer.body or None)
+
+
+def access_line(exchange: Exchange, status: int, seconds: float) -> Access:
+    """The line of one answered request."""
     peer = exchange.peer
-    return Access(exchange.id, exchange.method, exchange.path, response.status, seconds, peer.address, peer.listener)
+    return Access(exchange.id, exchange.method, exchange.path, status, seconds, peer.address, peer.listener)
 
 
-def build_server(handler: Handler, idle_seconds: float = IDLE_SECONDS) -> ConnectionServer:
-    """The protocol factory of one listener: limits on headers, idleness and memory are set here and nowhere else."""
+def build_server(
+    handler: Handler, idle_seconds: float = IDLE_SECONDS, open_lane: LaneOpener | None = None
+) -> ConnectionServer:
+    """The protocol factory of one listener: limits on headers, idleness and memory are set here and nowhere else.
+
+    `open_lane` gives connections their quick way.
+    """
     options: dict[str, Any] = {
         "access_log": None,
         "auto_decompress": False,  # a body is what was sent: digests are of those bytes
@@ -130,4 +144,4 @@ def build_server(handler: Handler, idle_seconds: float = IDLE_SECONDS) -> Connec
         "max_line_size": HEADER_BYTES_MAX,
         "read_bufsize": READ_BUFFER_BYTES,
     }
-    return ConnectionServer(handler, **options)
+    return ConnectionServer(handler, open_lane, **options)

@@ -15,9 +15,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp.web import Response, StreamResponse
 
-from entrepot.transport.exchange import Exchange
+from entrepot.transport.exchange import Answer, Exchange, Plane
 from entrepot.transport.message import HttpRequest, HttpResponse
-from entrepot.transport.middleware import Plane
 from entrepot.transport.oci.answer import from_message
 from entrepot.transport.oci.error import ambiguous_path
 from entrepot.transport.stream import send_bytes
@@ -57,7 +56,7 @@ class Router:
         self._aws = aws
         self._probes = dict(probes or {})
 
-    async def __call__(self, exchange: Exchange) -> StreamResponse:
+    async def __call__(self, exchange: Exchange) -> Answer:
         """Answer one request."""
         if is_ambiguous(exchange.path):
             return await _refuse(exchange)

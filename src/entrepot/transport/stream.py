@@ -69,6 +69,7 @@ async def send(
 ) -> StreamResponse:
     """Answer with `length` bytes of `pieces`, which is used up or closed; `headers` has the Content-Length."""
     try:
+        exchange.begin_to_wait()
         if length > WHOLE_BYTES_MAX:
             return await _stream(exchange, status, headers, length, pieces)
         body = b"".join([piece async for piece in pieces])

@@ -31,6 +31,7 @@ async def test_a_full_store_is_not_ready(database: Database) -> None:
 async def test_a_lost_database_is_not_ready_but_alive(database: Database, store: MemoryBlobStore) -> None:
     class Lost:
         dialect = "sqlite"
+        looks_up_inline = True
 
         async def read(self, query: object) -> object:
             raise OSError("gone")

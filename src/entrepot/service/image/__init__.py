@@ -28,11 +28,11 @@ from entrepot.domain.view import ImageRow, ImageView
 from entrepot.service.context import Context
 from entrepot.service.image import listing
 from entrepot.service.image.batch import judge_batch
-from entrepot.service.image.cache import ImageCache
 from entrepot.service.image.deletion import Deletion, DeletionOutcome, delete_images
 from entrepot.service.image.pull import PullLog
 from entrepot.service.image.push import Push, PushOutcome, push_image
 from entrepot.service.image.quota import ImageQuota
+from entrepot.service.row_cache import RowCache
 from entrepot.store.metadata import image as images
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.view import view_image
@@ -74,7 +74,7 @@ class ImageService:
         promise: BlobPromise = DEFAULT_PROMISE,
     ) -> None:
         self._database, self._context = database, context
-        self._cache = ImageCache(cache_bytes)
+        self._cache = RowCache[Image](cache_bytes)
         self._quota = quota or ImageQuota()
         self._promise = promise
         self.pulls = PullLog(database, context)
@@ -158,7 +158,7 @@ class ImageService:
             if raw is None:
                 raise ImageNotFound(row.registry, row.repository, ImageId(row.digest))
             image = Image(row.id, row.digest, row.media_type, raw)
-            self._cache.add(image)
+            self._cache.add(image.id, image, len(raw))
         if is_pull:
             self.pulls.record(row.id)
         return image

@@ -34,6 +34,8 @@ class Database(Protocol):
 
     dialect: str
     """`sqlite` or `postgresql`."""
+    looks_up_inline: bool
+    """Whether `lookup` usually answers without a wait, on the event loop."""
 
     async def lookup(self, query: Query[T]) -> T:
         """Run one statement that reads at most ten rows by key."""

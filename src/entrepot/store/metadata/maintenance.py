@@ -41,6 +41,7 @@ class ClientDatabase:
     def __init__(self, database: Database) -> None:
         self.own = database
         self.dialect = database.dialect
+        self.looks_up_inline = database.looks_up_inline
         self.lookup, self.read, self.close = database.lookup, database.read, database.close
 
     async def write(self, change: Query[T], *, is_durable: bool = True) -> T:

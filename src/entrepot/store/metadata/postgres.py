@@ -32,6 +32,7 @@ class PostgresDatabase:
     """Facts in a migrated PostgreSQL database. `url` is `postgresql://…`."""
 
     dialect = "postgresql"
+    looks_up_inline = False
 
     def __init__(self, url: str, connections: int = CONNECTIONS, lock_seconds: float = LOCK_SECONDS) -> None:
         self._engine = create_engine(

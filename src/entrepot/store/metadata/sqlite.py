@@ -27,6 +27,7 @@ class SqliteDatabase:
     """
 
     dialect = "sqlite"
+    looks_up_inline = True
 
     def __init__(self, path: Path) -> None:
         refuse_network_file_system(path)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp.web import StreamResponse
-
 from entrepot.domain.blob import StoredBlob
 from entrepot.domain.digest import Digest
 from entrepot.domain.error import BlobNotFound
 from entrepot.domain.repository import parse_repository_name
 from entrepot.transport import stream
-from entrepot.transport.exchange import Exchange
+from entrepot.transport.exchange import Answer, Exchange
+from entrepot.transport.message import HttpResponse
 from entrepot.transport.oci import answer, byte_range
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class BlobHandlers:
         self._access = access
         self._blobs = blobs
 
-    async def get(self, call: Call, name: str, reference: str) -> StreamResponse:
+    async def get(self, call: Call, name: str, reference: str) -> Answer:
         """Headers, and the bytes when the method is GET."""
         repository, digest = parse_repository_name(name), Digest.parse(reference)
         actions = (CHECK, READ) if call.exchange.method == "HEAD" else (READ,)
@@ -54,7 +53,7 @@ class BlobHandlers:
         await self._blobs.promise(view)
         return await send_blob(call.exchange, self._blobs, view.blob)
 
-    async def delete(self, call: Call, name: str, reference: str) -> StreamResponse:
+    async def delete(self, call: Call, name: str, reference: str) -> Answer:
         """Remove the repository's link to the blob."""
         repository, digest = parse_repository_name(name), Digest.parse(reference)
         await self._access.repository(call, repository, DELETE)
@@ -62,7 +61,7 @@ class BlobHandlers:
         return answer.empty(202, {})
 
 
-async def send_blob(exchange: Exchange, blobs: BlobService, blob: StoredBlob) -> StreamResponse:
+async def send_blob(exchange: Exchange, blobs: BlobService, blob: StoredBlob) -> Answer:
     """Answer GET or HEAD with a blob or the range of it that is asked for."""
     headers = {**answer.BASE, **SANDBOX, "Docker-Content-Digest": str(blob.digest), "ETag": answer.etag(blob.digest)}
     if answer.is_unchanged(exchange.headers.get("If-None-Match"), blob.digest):
@@ -75,6 +74,9 @@ async def send_blob(exchange: Exchange, blobs: BlobService, blob: StoredBlob) ->
         return answer.empty(416, {**headers, "Content-Range": f"bytes */{blob.size_bytes}"})
     if span is None:
         headers["Content-Length"] = str(blob.size_bytes)
+        small = blobs.find_small(blob)
+        if small is not None:
+            return HttpResponse(200, headers, small)
         return await stream.send(exchange, 200, headers, blob.size_bytes, blobs.open(blob))
     headers["Content-Length"] = str(span.length)
     headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{blob.size_bytes}"

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp.web import StreamResponse
 
 from entrepot.domain.error import AccessDenied, BlobNotFound, RegistryError, TokenExpired
 from entrepot.transport.body import BodyBroken
-from entrepot.transport.exchange import Exchange
+from entrepot.transport.exchange import Answer, Exchange
 from entrepot.transport.oci import answer, error
 from entrepot.transport.oci.blob import send_blob
 
@@ -34,7 +33,7 @@ class Downloads:
         self._blobs = blobs
         self._context = context
 
-    async def __call__(self, exchange: Exchange) -> StreamResponse:
+    async def __call__(self, exchange: Exchange) -> Answer:
         """Answer one request; never raises but for a broken connection."""
         try:
             return await self._answer(exchange)
@@ -51,7 +50,7 @@ class Downloads:
             log.exception("download.failed", request_id=exchange.id, path=exchange.path)
             return answer.from_message(error.unexpected(exchange.id))
 
-    async def _answer(self, exchange: Exchange) -> StreamResponse:
+    async def _answer(self, exchange: Exchange) -> Answer:
         if exchange.method not in METHODS:
             raise error.MethodNotAllowed(METHODS)
         registry, repository, digest = self._blobs.verify_download(exchange.path, exchange.query, self._context.now())

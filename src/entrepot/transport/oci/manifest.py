@@ -18,9 +18,10 @@ from entrepot.domain.media_type import accepts
 from entrepot.domain.reference import ImageId, Reference, Tag, parse_reference
 from entrepot.domain.repository import parse_repository_name
 from entrepot.domain.view import ImageRow, ImageView
-from entrepot.transport.message import BodyTooLarge
+from entrepot.transport.exchange import Answer
+from entrepot.transport.message import BodyTooLarge, HttpResponse
 from entrepot.transport.oci import answer
-from entrepot.transport.stream import send_bytes
+from entrepot.transport.stream import WHOLE_BYTES_MAX, send_bytes
 
 if TYPE_CHECKING:
     from entrepot.service.image import ImageService
@@ -38,7 +39,7 @@ class ManifestHandlers:
         self._access = access
         self._images = images
 
-    async def get(self, call: Call, name: str, reference: str) -> StreamResponse:
+    async def get(self, call: Call, name: str, reference: str) -> Answer:
         """Headers, and the bytes when the method is GET."""
         repository, wanted = parse_repository_name(name), parse_reference(reference)
         view = await self._access.look(
@@ -49,8 +50,11 @@ class ManifestHandlers:
         if answer.is_unchanged(call.exchange.headers.get("If-None-Match"), row.digest):
             return Response(status=304, headers={k: v for k, v in headers.items() if k != "Content-Length"})
         if call.exchange.method == "HEAD":
-            return Response(headers=headers)
-        return await send_bytes(call.exchange, 200, headers, (await self._images.load(row)).raw)
+            return HttpResponse(200, headers)
+        raw = (await self._images.load(row)).raw
+        if len(raw) <= WHOLE_BYTES_MAX:
+            return HttpResponse(200, headers, raw)
+        return await send_bytes(call.exchange, 200, headers, raw)
 
     async def put(self, call: Call, name: str, reference: str) -> StreamResponse:
         """Push a manifest; a push by digest may name image tags in its query."""

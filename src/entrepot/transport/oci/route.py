@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import structlog
-from aiohttp.web import Response, StreamResponse
+from aiohttp.web import Response
 
 from entrepot.domain.error import MissingAuthentication, RegistryError, Unauthenticated
 from entrepot.transport.body import BodyBroken
-from entrepot.transport.exchange import Exchange
+from entrepot.transport.exchange import Answer, Exchange, NotQuick
 from entrepot.transport.oci import answer, error
 from entrepot.transport.oci.access import Access, Call, challenge_of
 from entrepot.transport.oci.blob import BlobHandlers
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[Call, str, str], Awaitable[StreamResponse]]
+Handler = Callable[[Call, str, str], Awaitable[Answer]]
 """Called with the repository name and the reference as they stand in the path, both unchecked."""
 
 PREFIX = "/v2/"
@@ -54,16 +54,16 @@ class OciPlane:
         self._access = Access(services.registry_token, authorizer, services.repository, failed_logins)
         self._table = routes(services, self._access)
 
-    async def __call__(self, exchange: Exchange) -> StreamResponse:
-        """Answer one request; never raises but for a broken connection."""
+    async def __call__(self, exchange: Exchange) -> Answer:
+        """Answer one request; never raises but for a broken connection or an attempt that must wait."""
         try:
             return await self._answer(exchange)
-        except (BodyBroken, ConnectionError):
+        except (BodyBroken, ConnectionError, NotQuick):
             raise
         except Exception as raised:  # noqa: BLE001 (the border of this plane: nothing gets past it unanswered)
             return _refusal(exchange, raised)
 
-    async def _answer(self, exchange: Exchange) -> StreamResponse:
+    async def _answer(self, exchange: Exchange) -> Answer:
         call = await self._access.open(exchange)
         kind, name, reference = parse_path(exchange.path)
         methods = self._table[kind]
