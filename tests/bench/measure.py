@@ -13,6 +13,7 @@ from tests.bench.contender import REPOSITORY, Contender
 from tests.support.registry_client import OCI_MANIFEST, digest_of, image_config, image_manifest, with_digest
 
 CLIENTS = 4
+PUSHERS = 8
 CONNECTIONS = 16
 SMALL_BYTES = 10 << 10
 MIB = 1 << 20
@@ -106,10 +107,10 @@ def small_blob(contender: Contender, load: Load) -> float:
 
 def image_pushes(contender: Contender, load: Load) -> float:
     """Images of a config and a layer, pushed by several clients: images per second."""
-    each = load.scale.images // CLIENTS
+    each = load.scale.images // PUSHERS
     begin = time.perf_counter()
-    in_processes(CLIENTS, _push_images, contender.port, contender.headers, each)
-    return each * CLIENTS / (time.perf_counter() - begin)
+    in_processes(PUSHERS, _push_images, contender.port, contender.headers, each)
+    return each * PUSHERS / (time.perf_counter() - begin)
 
 
 def _push_images(port: int, headers: dict[str, str], count: int) -> None:
@@ -147,6 +148,6 @@ MEASURES = {
     "manifest-get": (manifest_get, f"Manifest GET by tag, {CONNECTIONS} connections", "requests/s"),
     "manifest-head": (manifest_head, f"Manifest HEAD by tag, {CONNECTIONS} connections", "requests/s"),
     "small-blob": (small_blob, f"10 KiB blob GET, {CONNECTIONS} connections", "requests/s"),
-    "image-push": (image_pushes, f"Image pushes (HEAD, POST, PUT), {CLIENTS} clients", "images/s"),
+    "image-push": (image_pushes, f"Image pushes (HEAD, POST, PUT), {PUSHERS} clients", "images/s"),
 }
 """Name → function, title, unit. `pull` reads what `push` of the same round left."""

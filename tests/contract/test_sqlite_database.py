@@ -62,7 +62,7 @@ class Batch:
 async def test_waiting_changes_share_one_commit(sqlite_database: SqliteDatabase) -> None:
     said: list[str] = []
     async with Batch(sqlite_database) as batch:
-        raw_connection(sqlite_database._writer._connection).set_trace_callback(said.append)
+        raw_connection(sqlite_database._writer._long._connection).set_trace_callback(said.append)
         asked = [batch.ask(add(f"a{number}")) for number in range(10)]
     assert [one.result() for one in asked] == [f"a{number}" for number in range(10)]
     assert said.count("BEGIN IMMEDIATE") == 1
@@ -165,7 +165,7 @@ async def test_a_writer_that_ignores_the_lock_file_throttles(
     sqlite_address: SqliteAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "entrepot.store.metadata.sqlite_writer.sqlite_engine", lambda path: sqlite_file.sqlite_engine(path, 0.05)
+        "entrepot.store.metadata.sqlite_writer.sqlite_engine", lambda path, _=0: sqlite_file.sqlite_engine(path, 0.05)
     )
     database = sqlite_address.open()
     with _sqlite_shell(sqlite_address.path) as other:

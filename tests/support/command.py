@@ -65,14 +65,14 @@ def run_until_done(
 def main(step: str, *arguments: str) -> None:
     """The command that dies."""
     from entrepot.app.cli.main import app  # noqa: PLC0415 - imported before the fuse burns
-    from entrepot.store.metadata import sqlite_writer  # noqa: PLC0415
+    from entrepot.store.metadata import sqlite_transaction  # noqa: PLC0415
     from tests.support.crash import Fuse  # noqa: PLC0415
 
     fuse = Fuse(int(step))
     kill = functools.partial(os.kill, os.getpid(), signal.SIGKILL)
     os._exit = lambda _: kill()  # type: ignore[assignment, return-value]
     fuse.install()
-    attempt = sqlite_writer._attempt
+    attempt = sqlite_transaction._attempt
 
     def attempted(raw: Any, statement: str) -> Any:
         fuse.step()
@@ -80,7 +80,7 @@ def main(step: str, *arguments: str) -> None:
         fuse.step()
         return outcome
 
-    sqlite_writer._attempt = attempted
+    sqlite_transaction._attempt = attempted
     app(list(arguments))
 
 

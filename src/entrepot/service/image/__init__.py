@@ -121,7 +121,7 @@ class ImageService:
     async def _push(self, push: Push) -> PushOutcome:
         """Push; a new image that a full repository refuses is tried again if there is room by now."""
         try:
-            return await self._database.write(lambda connection: push_image(connection, push))
+            return await self._database.write(lambda connection: push_image(connection, push), is_short=push.is_short)
         except LimitExceeded:
             if not push.is_full:
                 raise

@@ -38,6 +38,9 @@ from entrepot.store.metadata import tag as tag_rows
 from entrepot.store.metadata.manifest_reference import Reference, ReferenceKind, insert_references, lock_links
 from entrepot.store.metadata.repository_key import RepositoryKey, get_repository_key
 
+SHORT_ROWS, SHORT_BYTES = 32, 64 * 1024
+"""A push of so many descriptors and tags, and of so many bytes, is short: most are."""
+
 ATTEMPTS = 5
 """How often a row may vanish between two statements before we give up."""
 
@@ -55,6 +58,12 @@ class Push:
     is_full: bool
     """Whether the repository takes no new image, only tags on those that it has."""
     now_micros: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether storing it takes a few statements of few bytes."""
+        descriptors = len(self.manifest.blobs) + len(self.manifest.children)
+        return descriptors + len(self.tags) <= SHORT_ROWS and len(self.manifest.raw) <= SHORT_BYTES
 
     @property
     def image_id(self) -> ImageId:

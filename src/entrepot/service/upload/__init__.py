@@ -118,7 +118,8 @@ class UploadService:
                 raise TooManyUploads(UPLOADS_PER_PRINCIPAL_MAX)
             rows.insert_upload(connection, row)
 
-        await self._database.write(change, is_durable=False)  # 202 promises to survive processes, not the power
+        # 202 promises to survive processes, not the power.
+        await self._database.write(change, is_durable=False, is_short=True)
         return Upload(upload_id, registry, name, kind, 0)
 
     async def find(self, registry: Registry, name: RepositoryName, account_id: str, upload_id: str) -> Upload:

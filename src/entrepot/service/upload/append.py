@@ -80,7 +80,7 @@ class Appender:
                 raise RangeInvalid(upload_id, row.offset_bytes)
             return row
 
-        return await self._database.write(change, is_durable=False), lease
+        return await self._database.write(change, is_durable=False, is_short=True), lease
 
     async def receive(self, row: rows.UploadRow, lease: str, body: Body, length: int | None) -> Received:
         """Stage a body. What came of one that broke off is acknowledged before its error goes on.
@@ -137,7 +137,7 @@ class Appender:
                 now = rows.find_upload(connection, row.id)
                 raise not_found(row) if now is None else RangeInvalid(row.id, now.offset_bytes)
 
-        await self._database.write(change, is_durable=False)  # as its bytes, which are in the page cache
+        await self._database.write(change, is_durable=False, is_short=True)  # as its bytes, in the page cache
         self._hashes.remember(row.id, appended.size_bytes, received.state)
         await self._storage.remove_pieces(row.storage_key, [*replaced, *([row.tail] if row.tail else [])])
         return appended.size_bytes

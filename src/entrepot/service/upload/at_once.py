@@ -69,7 +69,10 @@ class AtOnce:
         if made is None:
             raise LayerDigestMismatch(registry_of(row), row.repository, digest)
         if made:
-            is_ours = await self.database.write(lambda connection: self._record(connection, row, digest, len(data)))
+            size_bytes = len(data)
+            is_ours = await self.database.write(
+                lambda connection: self._record(connection, row, digest, size_bytes), is_short=True
+            )
             if not is_ours:
                 await self.storage.delete(Staging(row.storage_key))
         return made

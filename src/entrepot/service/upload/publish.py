@@ -115,7 +115,7 @@ class Publisher:
                 await self._verify(whole, location, digest, is_ours=is_ours)
         except BlobDamaged as error:
             raise not_found(whole.row) from error
-        return await self._database.write(lambda connection: self._record(connection, whole, digests[0]))
+        return await self._database.write(lambda connection: self._record(connection, whole, digests[0]), is_short=True)
 
     async def _gather(self, row: rows.UploadRow, last: LastBytes | None) -> _Whole:
         """Read the row again, now that nobody else publishes, and put together what the blob consists of."""

@@ -43,11 +43,12 @@ class Database(Protocol):
     async def read(self, query: Query[T]) -> T:
         """Run any reads, in one snapshot on SQLite."""
 
-    async def write(self, change: Query[T], *, is_durable: bool = True) -> T:
+    async def write(self, change: Query[T], *, is_durable: bool = True, is_short: bool = False) -> T:
         """Run a change in a transaction and return after the commit.
 
         It survives the death of every process of ours; a loss of power too, unless `is_durable` is False and the
-        engine saves something by that.
+        engine saves something by that. A change that `is_short`, some ten statements by key, may run on the event
+        loop.
 
         An exception of `change` rolls back only its own work. `change` may run again after a conflict with
         another transaction, so it has no effects but through its connection.

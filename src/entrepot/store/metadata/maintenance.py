@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, select
 from entrepot.domain.error import InMaintenance
 from entrepot.store.metadata.base import Database, Query, T, inserts
 from entrepot.store.metadata.schema import maintenance
+from entrepot.store.metadata.statement import Statement
 
 _ONLY = 1
 _BEGIN = inserts(
@@ -21,7 +22,7 @@ _BEGIN = inserts(
         index_elements=["id"], set_={"reason": statement.excluded.reason}
     ),
 )
-_FIND = "SELECT reason, begun_at FROM maintenance"  # in the driver's words: it is asked in every change
+_FIND = Statement(select(maintenance.c.reason, maintenance.c.begun_at))  # asked in every change
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ClientDatabase:
         self.looks_up_inline = database.looks_up_inline
         self.lookup, self.read, self.close = database.lookup, database.read, database.close
 
-    async def write(self, change: Query[T], *, is_durable: bool = True) -> T:
+    async def write(self, change: Query[T], *, is_durable: bool = True, is_short: bool = False) -> T:
         """As any database.
 
         Raises:
@@ -55,7 +56,7 @@ class ClientDatabase:
             check(connection)
             return change(connection)
 
-        return await self.own.write(guarded, is_durable=is_durable)
+        return await self.own.write(guarded, is_durable=is_durable, is_short=is_short)
 
 
 def own(database: Database) -> Database:
@@ -65,7 +66,7 @@ def own(database: Database) -> Database:
 
 def find(connection: Connection) -> MaintenanceRow | None:
     """The row, if there is maintenance."""
-    row = connection.exec_driver_sql(_FIND).first()
+    row = _FIND.row(connection, {})
     return None if row is None else MaintenanceRow(*row)
 
 

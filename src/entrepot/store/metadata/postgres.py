@@ -52,7 +52,7 @@ class PostgresDatabase:
     async def read(self, query: Query[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, query)
 
-    async def write(self, change: Query[T], *, is_durable: bool = True) -> T:  # noqa: ARG002 - see below
+    async def write(self, change: Query[T], *, is_durable: bool = True, is_short: bool = False) -> T:  # noqa: ARG002
         # Without waiting for its disk PostgreSQL would forget commits when it is killed, not only with the power.
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._write, change)
 

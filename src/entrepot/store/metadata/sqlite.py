@@ -48,10 +48,11 @@ class SqliteDatabase:
     async def read(self, query: Query[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, query)
 
-    async def write(self, change: Query[T], *, is_durable: bool = True) -> T:
-        return await self._writer.submit(change, is_durable=is_durable)
+    async def write(self, change: Query[T], *, is_durable: bool = True, is_short: bool = False) -> T:
+        return await self._writer.submit(change, is_durable=is_durable, is_short=is_short)
 
     async def close(self) -> None:
+        self._writer.flush()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.close)
         await loop.run_in_executor(None, self._pool.shutdown)

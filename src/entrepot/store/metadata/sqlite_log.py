@@ -16,12 +16,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from entrepot.store.durability import fsync_path
 from entrepot.store.metadata.sqlite_file import lock_for_writing, raw_connection, sqlite_engine
 
 log = structlog.get_logger(__name__)
+
+CHECKPOINT_ROWS = 2_000
+"""The log is copied into the database when this process has changed so many rows: some 16 MiB of log. SQLite itself
+would do it in the commit that reaches 4 MiB, and keep all others waiting; and would copy pages that every push changes
+four times as often."""
 
 Done = Callable[[OSError | None], None]
 """Called in the thread when the wait is over; with the error if the disk would not."""
@@ -34,6 +40,9 @@ class LogSync:
         self._path = path
         self._log: int | None = None
         self._is_doubtful = False
+        self._rows = 0
+        self._is_checkpoint_due = False
+        self._connection: Connection | None = None
         self._waiting: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-sync", daemon=True)
         self._thread.start()
@@ -42,10 +51,20 @@ class LogSync:
         """Have `done` called once everything that was committed before this call survives a loss of power."""
         self._waiting.put(done)
 
+    def grow(self, rows: int) -> None:
+        """So many rows were changed by a commit of this process."""
+        self._rows += rows
+        if self._rows >= CHECKPOINT_ROWS:
+            self._rows = 0
+            self._is_checkpoint_due = True
+            self._waiting.put(_nothing)
+
     def close(self) -> None:
         """Finish what waits; blocks."""
         self._waiting.put(None)
         self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
         if self._log is not None:
             os.close(self._log)
 
@@ -60,6 +79,9 @@ class LogSync:
             for done in calls:
                 if done is not None:
                     done(failed)
+            if self._is_checkpoint_due and not is_last:
+                self._is_checkpoint_due = False
+                self._checkpoint()
 
     def _sync(self) -> OSError | None:
         """Wait for the disk; the error if it would not, and then nothing counts on the log until it was copied."""
@@ -74,6 +96,18 @@ class LogSync:
             return error
         return None
 
+    def _checkpoint(self) -> None:
+        """Copy most of the log beside those who write; then, while they wait, the rest, so that it can begin anew."""
+        try:
+            if self._connection is None:
+                self._connection = sqlite_engine(self._path).connect()
+            raw = raw_connection(self._connection)
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            with lock_for_writing(self._path):
+                raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except (sqlite3.Error, DatabaseError, OSError):
+            log.exception("sqlite.checkpoint_failed")  # the log grows until it can be copied; nothing is lost
+
     def _open(self) -> int:
         """The log's file: SQLite makes it with its first transaction, and keeps it while anybody has it open."""
         if self._log is not None and os.fstat(self._log).st_nlink:
@@ -84,6 +118,10 @@ class LogSync:
         self._log = os.open(self._path.with_name(self._path.name + "-wal"), os.O_RDWR | os.O_CLOEXEC)
         fsync_path(self._path.parent)
         return self._log
+
+
+def _nothing(_: OSError | None) -> None:
+    """Nobody waits: the thread is only to look."""
 
 
 def _empty(path: Path) -> None:

@@ -1,9 +1,8 @@
-"""The writer of a SQLite file: one thread that commits all waiting changes as one transaction.
+"""Writing to a SQLite file: short changes on the event loop, the others in one thread, all as few transactions.
 
-Each change runs in a savepoint, so that a failure undoes only its own work, and is answered after the commit.
-Where SQLite gives up the transaction as a whole (a full disk), the changes run again one by one. The commit itself
-does not wait for the disk: a change that must survive a loss of power is answered when `LogSync` has done that, while
-this thread and other processes write on.
+The changes that an event loop meets in one round become one transaction, and so do all that wait for the thread. A
+commit does not wait for the disk: a change that must survive a loss of power is answered when `LogSync` has done
+that, while this process and others write on.
 """
 
 from __future__ import annotations
@@ -12,68 +11,49 @@ import asyncio
 import fcntl
 import os
 import queue
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from entrepot.domain.error import Throttled
-from entrepot.store.metadata.base import StrayStopIteration
 from entrepot.store.metadata.commit_wait import CommitWaits
-from entrepot.store.metadata.sqlite_file import lock_file, raw_connection, sqlite_engine, translate
+from entrepot.store.metadata.sqlite_file import lock_file, raw_connection, sqlite_engine
 from entrepot.store.metadata.sqlite_log import LogSync
+from entrepot.store.metadata.sqlite_transaction import Answer, Job, Outcome, answer, commit_all, resolve, resolve_all
 
 WAIT_SECONDS = 10.0
 """A change that has not been committed after this is answered as Throttled."""
 
 BATCH_MAX = 64
 
-CHECKPOINT_PAGES = 4000
-"""The log is copied into the database when it has so many pages (16 MiB), four times SQLite's own number: pages that
-every push changes are copied once instead of four times, and whoever commits then keeps the others waiting."""
+SPINS = 50
+"""How often the loop asks for the lock, yielding its core in between, before the thread waits for it: about 100 µs,
+as long as another process takes for a batch of its own, and less than a change of threads costs."""
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    result: Any = None
-    error: BaseException | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    change: Callable[[Connection], Any]
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-    is_durable: bool
-
-
-_Answer = tuple[_Job, _Outcome]
-
-
 class SqliteWriter:
-    """The writing thread of one process; other processes write in turn, by a lock file."""
+    """All writing of one process; other processes write in turn, by a lock file."""
 
     def __init__(self, path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
         self._wait_seconds = wait_seconds
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._is_closed = False
         self._waits = CommitWaits()
-        self._connection = sqlite_engine(path).connect()
-        for setting in ("synchronous=NORMAL", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
-            raw_connection(self._connection).execute(f"PRAGMA {setting}").close()
         self._log = LogSync(path)
-        self._lock = lock_file(path)
+        self._long = _Place(path, self._log)
+        self._short = _Place(path, self._log, busy_seconds=0)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._round: list[Job] = []
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-write", daemon=True)
         self._thread.start()
 
-    async def submit(self, change: Callable[[Connection], T], *, is_durable: bool = True) -> T:
+    async def submit(self, change: Callable[[Connection], T], *, is_durable: bool = True, is_short: bool = False) -> T:
         """Run a change and return its result after the commit, if `is_durable` once that survives a loss of power.
 
         Raises:
@@ -85,13 +65,24 @@ class SqliteWriter:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         begun = time.monotonic()
-        self._jobs.put(_Job(change, future, loop, is_durable))
-        timer = loop.call_later(self._wait_seconds, _resolve, future, _Outcome(error=Throttled()))
+        self._take(Job(change, future, loop, is_durable), is_short=is_short)
+        timer = loop.call_later(self._wait_seconds, resolve, future, Outcome(error=Throttled()))
         try:
             return await future
         finally:
             timer.cancel()
             self._waits.note(time.monotonic() - begun)
+
+    def flush(self) -> None:
+        """Begin what was submitted in this round of the event loop, on which this is called."""
+        while self._round:
+            jobs, self._round = self._round[:BATCH_MAX], self._round[BATCH_MAX:]
+            answers = self._short.commit(jobs, spins=SPINS)
+            if answers is None or all(isinstance(outcome.error, Throttled) for _, outcome in answers):
+                for job in jobs:
+                    self._jobs.put(job)
+            else:
+                resolve_all((job.future, outcome) for job, outcome in self._now(answers))
 
     def close(self) -> None:
         """Finish what was submitted; blocks."""
@@ -99,8 +90,18 @@ class SqliteWriter:
         self._jobs.put(None)
         self._thread.join()
         self._log.close()
-        self._connection.close()
-        os.close(self._lock)
+        for place in (self._long, self._short):
+            place.close()
+
+    def _take(self, job: Job, *, is_short: bool) -> None:
+        """One event loop, the first that asks, writes itself; a connection serves one thread."""
+        self._loop = self._loop or job.loop
+        if not is_short or job.loop is not self._loop:
+            self._jobs.put(job)
+            return
+        if not self._round:
+            job.loop.call_soon(self.flush)
+        self._round.append(job)
 
     def _run(self) -> None:
         is_last = False
@@ -109,105 +110,60 @@ class SqliteWriter:
             while len(batch) < BATCH_MAX and not self._jobs.empty():
                 batch.append(self._jobs.get())
             is_last = None in batch
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            try:
-                answers = _commit_all(self._connection, [job for job in batch if job and not job.future.done()])
-            finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
-            self._answer(answers)
+            answer(self._now(self._long.commit([job for job in batch if job]) or ()))
 
-    def _answer(self, answers: Sequence[_Answer]) -> None:
-        """Answer what needs no disk at once, and the rest when it is there."""
-        now: list[_Answer] = []
-        later: list[_Answer] = []
+    def _now(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Those answers that wait for no disk; the others are given when it is there."""
+        now: list[Answer] = []
+        later: list[Answer] = []
         for job, outcome in answers:
             waits = job.is_durable and outcome.error is None
             (later if waits else now).append((job, outcome))
-        _answer(now)
         if later:
-            self._log.wait(lambda failed: _answer([(job, _or_failed(outcome, failed)) for job, outcome in later]))
+            self._log.wait(lambda failed: answer(later if failed is None else _failed(later, failed)))
+        return now
 
 
-def _commit_all(connection: Connection, jobs: Sequence[_Job]) -> list[_Answer]:
-    """Run all jobs, together if SQLite goes along."""
-    if not jobs:
-        return []
-    outcomes = _commit(connection, jobs)
-    if outcomes is None and len(jobs) > 1:
-        return [answer for job in jobs for answer in _commit_all(connection, [job])]
-    return list(zip(jobs, outcomes or [], strict=True))
+class _Place:
+    """A connection that writes, and this process's hold on the lock of all that write. Used by one thread."""
+
+    def __init__(self, path: Path, log: LogSync, busy_seconds: float | None = None) -> None:
+        engine = sqlite_engine(path) if busy_seconds is None else sqlite_engine(path, busy_seconds)
+        self._connection = engine.connect()
+        self._raw = raw_connection(self._connection)
+        for setting in ("synchronous=NORMAL", "wal_autocheckpoint=0"):  # `LogSync` syncs and copies
+            self._raw.execute(f"PRAGMA {setting}").close()
+        self._lock = lock_file(path)
+        self._log = log
+
+    def commit(self, jobs: Sequence[Job], spins: int | None = None) -> list[Answer] | None:
+        """Run the jobs that are still waited for. None: the lock was not to be had in `spins` attempts."""
+        if spins is None:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        elif not self._try_lock(spins):
+            return None
+        before = self._raw.total_changes
+        try:
+            answers = commit_all(self._connection, [job for job in jobs if not job.future.done()])
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        self._log.grow(self._raw.total_changes - before)
+        return answers
+
+    def close(self) -> None:
+        self._connection.close()
+        os.close(self._lock)
+
+    def _try_lock(self, spins: int) -> bool:
+        for _ in range(spins):
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.sched_yield()
+            else:
+                return True
+        return False
 
 
-def _commit(connection: Connection, jobs: Sequence[_Job]) -> list[_Outcome] | None:
-    """Run jobs in one transaction. None: SQLite gave it up, nothing is done; one job alone gets its error."""
-    raw = raw_connection(connection)
-    begun = _attempt(raw, "BEGIN IMMEDIATE")
-    if begun.error is not None:
-        return [begun] * len(jobs)
-    outcomes: list[_Outcome] = []
-    for job in jobs:
-        outcomes.append(_run_in_savepoint(connection, raw, job) if len(jobs) > 1 else _run(connection, job))
-        if not raw.in_transaction:
-            return outcomes if len(jobs) == 1 else None
-    is_undone = len(jobs) == 1 and outcomes[0].error is not None
-    ended = _attempt(raw, "ROLLBACK" if is_undone else "COMMIT")
-    if ended.error is None or is_undone:
-        return outcomes
-    if raw.in_transaction:
-        _attempt(raw, "ROLLBACK")
-    return [ended] if len(jobs) == 1 else None
-
-
-def _run_in_savepoint(connection: Connection, raw: sqlite3.Connection, job: _Job) -> _Outcome:
-    raw.execute("SAVEPOINT job")
-    outcome = _run(connection, job)
-    if raw.in_transaction:
-        if outcome.error is not None:
-            raw.execute("ROLLBACK TO job")
-        raw.execute("RELEASE job")
-    return outcome
-
-
-def _run(connection: Connection, job: _Job) -> _Outcome:
-    try:
-        return _Outcome(job.change(connection))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the one who waits for this change gets it
-        return _Outcome(error=translate(error))
-
-
-def _or_failed(outcome: _Outcome, failed: OSError | None) -> _Outcome:
-    return outcome if failed is None else _Outcome(error=failed)
-
-
-def _attempt(raw: sqlite3.Connection, statement: str) -> _Outcome:
-    try:
-        raw.execute(statement)
-    except BaseException as error:  # noqa: BLE001 - the writing thread must live; those who wait get the error
-        return _Outcome(error=translate(error))
-    return _Outcome()
-
-
-def _answer(answers: Iterable[_Answer]) -> None:
-    """Wake each event loop once."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], _Outcome]]] = {}
-    for job, outcome in answers:
-        by_loop.setdefault(job.loop, []).append((job.future, outcome))
-    for loop, outcomes in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve_all, outcomes)
-
-
-def _resolve_all(outcomes: Iterable[tuple[asyncio.Future[Any], _Outcome]]) -> None:
-    for future, outcome in outcomes:
-        _resolve(future, outcome)
-
-
-def _resolve(future: asyncio.Future[Any], outcome: _Outcome) -> None:
-    if future.done():  # the request went away
-        return
-    if isinstance(outcome.error, StopIteration):
-        future.set_exception(StrayStopIteration())
-    elif outcome.error is not None:
-        future.set_exception(outcome.error)
-    else:
-        future.set_result(outcome.result)
+def _failed(answers: Sequence[Answer], error: OSError) -> list[Answer]:
+    return [(job, Outcome(error=error)) for job, _ in answers]
