@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,9 @@ from entrepot.store.metadata import collection_hold, schema
 from entrepot.store.metadata import garbage as rows
 from entrepot.store.metadata.base import to_micros
 from entrepot.store.metadata.garbage import Survey
-from tests.support.bytes import APP, WEB, Worker, digest_of, files_below, keys_of
+from tests.support.bytes import APP, WEB, Worker, digest_of, keys_of
 from tests.support.image import image_manifest
+from tests.support.place import Place
 from tests.support.service import ACCOUNT, REGISTRY, Clock
 
 DATA, CONFIG = b"layer" * 100, b"{}"
@@ -53,7 +53,7 @@ async def free_bytes(worker: Worker, clock: Clock) -> None:
 
 
 async def test_an_unreferenced_blob_goes_when_its_promise_is_over(
-    worker: Worker, garbage: GarbageService, clock: Clock, blob_root: Path
+    worker: Worker, garbage: GarbageService, clock: Clock, place: Place
 ) -> None:
     await worker.push(DATA)
     clock.forward(minutes=119)
@@ -65,12 +65,12 @@ async def test_an_unreferenced_blob_goes_when_its_promise_is_over(
     assert (done.links, done.blobs, done.size_bytes, done.is_held) == (1, 1, len(DATA), False)
     assert not await holds(worker, DATA)
     await free_bytes(worker, clock)
-    assert files_below(blob_root) == []
+    assert place.names() == []
     assert await garbage.survey() == Survey(0, 0, 0)
 
 
 async def test_what_an_image_references_stays_until_it_is_deleted(
-    worker: Worker, garbage: GarbageService, images: ImageService, clock: Clock, blob_root: Path
+    worker: Worker, garbage: GarbageService, images: ImageService, clock: Clock, place: Place
 ) -> None:
     await push_image(worker, images, DATA)
     for _ in range(2):
@@ -82,7 +82,7 @@ async def test_what_an_image_references_stays_until_it_is_deleted(
     clock.forward(hours=2)
     assert (await garbage.collect()).blobs == 2
     await free_bytes(worker, clock)
-    assert files_below(blob_root) == []
+    assert place.names() == []
 
 
 async def test_a_layer_that_another_image_shares_stays(
@@ -129,7 +129,7 @@ async def test_a_deleted_repository_leaves_no_bytes(
     images: ImageService,
     repositories: RepositoryService,
     clock: Clock,
-    blob_root: Path,
+    place: Place,
 ) -> None:
     await push_image(worker, images, DATA)
     await worker.blobs.mount(REGISTRY, WEB, APP, digest_of(DATA))
@@ -138,7 +138,7 @@ async def test_a_deleted_repository_leaves_no_bytes(
     assert (done.links, done.blobs) == (0, 1)
     assert await worker.pull(DATA, name=WEB) == DATA
     await free_bytes(worker, clock)
-    assert sorted(path.name for path in files_below(blob_root)) == await keys_of(worker.database)
+    assert place.names() == await keys_of(worker.database)
 
 
 async def test_who_reads_reads_on(worker: Worker, garbage: GarbageService) -> None:
@@ -162,7 +162,7 @@ async def test_a_promise_that_came_too_late_is_not_given(worker: Worker, garbage
     assert not layer.is_available
 
 
-async def test_the_promise_can_be_short(worker: Worker, context: Context, clock: Clock, blob_root: Path) -> None:
+async def test_the_promise_can_be_short(worker: Worker, context: Context, clock: Clock, place: Place) -> None:
     promise = BlobPromise(5)
     garbage = GarbageService(worker.database, context, promise=promise)
     await worker.push(DATA)
@@ -175,21 +175,21 @@ async def test_the_promise_can_be_short(worker: Worker, context: Context, clock:
     assert (await garbage.collect()).blobs == 1
     clock.forward(seconds=5)
     await worker.uploads.sweep()
-    assert files_below(blob_root) == []
+    assert place.names() == []
 
 
-async def test_a_hold_keeps_everything(worker: Worker, garbage: GarbageService, clock: Clock, blob_root: Path) -> None:
+async def test_a_hold_keeps_everything(worker: Worker, garbage: GarbageService, clock: Clock, place: Place) -> None:
     await worker.push(DATA)
     await worker.push(b"second")
     await worker.blobs.unlink(REGISTRY, APP, digest_of(b"second"))
     await garbage.collect()
     clock.forward(hours=3)
-    before = len(files_below(blob_root))
+    before = len(place.names())
     now = to_micros(clock.now)
     await worker.database.write(lambda c: collection_hold.take(c, "one", "a backup", now, now + 60_000_000))
     assert await garbage.collect() == Collected(is_held=True)
     assert (await worker.uploads.sweep()).objects == 0
-    assert len(files_below(blob_root)) == before
+    assert len(place.names()) == before
     assert await worker.database.write(lambda c: collection_hold.renew(c, "one", now, now + 120_000_000))
     clock.forward(seconds=119)
     assert (await garbage.collect()).is_held
@@ -198,7 +198,7 @@ async def test_a_hold_keeps_everything(worker: Worker, garbage: GarbageService, 
     late = to_micros(clock.now)
     assert not await worker.database.write(lambda c: collection_hold.renew(c, "one", late, late + 1))
     await free_bytes(worker, clock)
-    assert files_below(blob_root) == []
+    assert place.names() == []
 
 
 async def test_a_released_hold_is_none(worker: Worker, garbage: GarbageService, clock: Clock) -> None:

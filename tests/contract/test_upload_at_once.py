@@ -15,7 +15,8 @@ from entrepot.service.upload.at_once import AT_ONCE_BYTES
 from entrepot.service.upload.row import location_of
 from entrepot.store.blob.base import Location
 from entrepot.store.metadata import upload as rows
-from tests.support.bytes import APP, WEB, Worker, body, digest_of, files_below, keys_of
+from tests.support.bytes import APP, WEB, Worker, body, digest_of, keys_of
+from tests.support.place import Files, Place
 from tests.support.service import ACCOUNT, REGISTRY, Clock
 
 DEADLINE = 20
@@ -38,6 +39,12 @@ async def make(worker: Worker, upload_id: str, data: bytes) -> bool:
     """Leave an object as a process does that dies before its commit."""
     row = await row_of(worker, upload_id)
     return worker.storage.store.make(await location_of(worker.storage, row), data)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Local files: what machines share is published under a right, which test_s3_upload.py sees to."""
+    return Files(tmp_path / "blobs")
 
 
 class Delayed:
@@ -63,55 +70,55 @@ class Delayed:
 
 @pytest.mark.parametrize("size", [0, 1, 1000, AT_ONCE_BYTES, AT_ONCE_BYTES + 1])
 async def test_a_whole_blob_is_one_file_and_leaves_nothing_to_sweep(
-    worker: Worker, blob_root: Path, clock: Clock, size: int
+    worker: Worker, place: Place, clock: Clock, size: int
 ) -> None:
     data = bytes(size)
     await put(worker, await worker.start(), data)
     assert await worker.pull(data) == data
-    assert [path.name for path in files_below(blob_root)] == await keys_of(worker.database)
+    assert place.names() == await keys_of(worker.database)
     clock.forward(seconds=UPLOAD_LIFETIME_SECONDS + UPLOAD_LEASE_SECONDS + 1)
     swept = await worker.uploads.sweep()
     assert swept.uploads == 0
     if size <= AT_ONCE_BYTES:
         assert swept.objects == 0
-        assert not list((blob_root / "staging").glob("*/*"))
+        assert not place.is_staging_left()
 
 
-async def test_a_wrong_digest_makes_no_object(worker: Worker, blob_root: Path) -> None:
+async def test_a_wrong_digest_makes_no_object(worker: Worker, place: Place) -> None:
     upload_id = await worker.start()
     with pytest.raises(LayerDigestMismatch):
         await worker.uploads.complete(
             REGISTRY, APP, ACCOUNT, upload_id, digest_of(OTHER), body([DATA]), None, len(DATA)
         )
-    assert files_below(blob_root) == []
+    assert place.names() == []
     await put(worker, upload_id, DATA)
     assert await worker.pull(DATA) == DATA
 
 
 @pytest.mark.parametrize("length", [len(DATA) - 1, len(DATA) + 1])
-async def test_another_length_than_announced(worker: Worker, blob_root: Path, length: int) -> None:
+async def test_another_length_than_announced(worker: Worker, place: Place, length: int) -> None:
     upload_id = await worker.start()
     with pytest.raises(SizeInvalid):
         await put(worker, upload_id, DATA, length)
-    assert files_below(blob_root) == []
+    assert place.names() == []
 
 
-async def test_other_bytes_left_under_the_key_are_replaced(workers: tuple[Worker, Worker], blob_root: Path) -> None:
+async def test_other_bytes_left_under_the_key_are_replaced(workers: tuple[Worker, Worker], place: Place) -> None:
     first, second = workers
     upload_id = await first.start()
     assert await make(first, upload_id, OTHER)
     await put(second, upload_id, DATA)
     assert await first.pull(DATA) == DATA
-    assert [path.name for path in files_below(blob_root)] == await keys_of(first.database)
+    assert place.names() == await keys_of(first.database)
 
 
-async def test_bytes_left_under_the_key_go_with_the_upload(worker: Worker, blob_root: Path, clock: Clock) -> None:
+async def test_bytes_left_under_the_key_go_with_the_upload(worker: Worker, place: Place, clock: Clock) -> None:
     assert await make(worker, await worker.start(), OTHER)
     clock.forward(seconds=UPLOAD_LIFETIME_SECONDS + 1)
     assert (await worker.uploads.sweep()).uploads == 1
     clock.forward(seconds=UPLOAD_LEASE_SECONDS + 1)
     assert (await worker.uploads.sweep()).objects == 1
-    assert files_below(blob_root) == []
+    assert place.names() == []
 
 
 @pytest.mark.parametrize("other", [OTHER, b""])
@@ -150,7 +157,7 @@ async def test_an_append_meanwhile_keeps_the_upload(
     assert await first.pull(OTHER) == OTHER
 
 
-async def test_many_at_once_on_one_upload(workers: tuple[Worker, Worker], blob_root: Path, clock: Clock) -> None:
+async def test_many_at_once_on_one_upload(workers: tuple[Worker, Worker], place: Place, clock: Clock) -> None:
     upload_id = await workers[0].start()
     puts = [put(workers[number % 2], upload_id, DATA) for number in range(8)]
     outcomes = await asyncio.gather(*puts, return_exceptions=True)
@@ -159,18 +166,18 @@ async def test_many_at_once_on_one_upload(workers: tuple[Worker, Worker], blob_r
     assert await workers[1].pull(DATA) == DATA
     clock.forward(seconds=UPLOAD_LEASE_SECONDS + 1)
     await workers[0].uploads.sweep()
-    assert [path.name for path in files_below(blob_root)] == await keys_of(workers[0].database)
+    assert place.names() == await keys_of(workers[0].database)
 
 
 async def test_the_same_blob_by_many_uploads_is_kept_once(
-    workers: tuple[Worker, Worker], blob_root: Path, clock: Clock
+    workers: tuple[Worker, Worker], place: Place, clock: Clock
 ) -> None:
     ids = [await workers[number % 2].start() for number in range(6)]
     await asyncio.gather(*(put(workers[number % 2], upload_id, DATA) for number, upload_id in enumerate(ids)))
     clock.forward(seconds=UPLOAD_LEASE_SECONDS + 1)
     assert (await workers[0].uploads.sweep()).objects == 5
     assert len(await keys_of(workers[0].database)) == 1
-    assert [path.name for path in files_below(blob_root)] == await keys_of(workers[0].database)
+    assert place.names() == await keys_of(workers[0].database)
     assert await workers[0].pull(DATA) == DATA
 
 
