@@ -139,7 +139,8 @@ class KeyService:
         """Make the check row and the signing keys that are absent, one process at a time."""
         now = self._context.now_micros()
         if rows.find_check(connection) is None:
-            if rows.has_sealed_rows(connection):
+            # Asked again: on PostgreSQL another process may have made check and keys between the two statements.
+            if rows.has_sealed_rows(connection) and rows.find_check(connection) is None:
                 raise MasterKeyMissing("the database holds sealed keys but no check of the master key")
             rows.insert_check(connection, self.seal(CHECK_PURPOSE, CHECK_PURPOSE.encode()), now)
         self._verify(rows.hold_check(connection) or b"", database_is_new)

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from entrepot.domain.key import MasterKeyMissing, MasterKeyWrong, SealBroken
 from entrepot.service.context import Context
 from entrepot.service.key import SIGNING_PURPOSES, KeyService
+from entrepot.store.metadata import key as rows
 from entrepot.store.metadata import schema
 from entrepot.store.metadata.base import Database
+from tests.support.database import PostgresAddress
 
 MASTER = bytes(range(32))
 OTHER = bytes(32)
@@ -77,6 +79,29 @@ async def test_many_workers_agree_on_signing_keys(database: Database) -> None:
     rows = await database.read(lambda c: c.execute(select(schema.signing_key.c.sealed)).scalars().all())
     assert len(rows) == len(SIGNING_PURPOSES)
     assert all(workers[0].signing_key(p).secret not in sealed for p in SIGNING_PURPOSES for sealed in rows)
+
+
+async def test_a_host_that_is_faster_between_two_statements_is_no_error(
+    postgres_address: PostgresAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL shows the second statement what was committed after the first."""
+    has_sealed_rows = rows.has_sealed_rows
+
+    async def open_another() -> None:
+        database = postgres_address.open()
+        await opened(database)
+        await database.close()
+
+    def asked_late(connection: Connection) -> bool:
+        monkeypatch.setattr(rows, "has_sealed_rows", has_sealed_rows)
+        asyncio.run(open_another())
+        return has_sealed_rows(connection)
+
+    monkeypatch.setattr(rows, "has_sealed_rows", asked_late)
+    database = postgres_address.open()
+    keys, other = await opened(database), await opened(database)
+    assert keys.signing_key(SIGNING_PURPOSES[0]) == other.signing_key(SIGNING_PURPOSES[0])
+    await database.close()
 
 
 async def test_retired_key_still_verifies_until_its_time(database: Database) -> None:
