@@ -20,6 +20,7 @@ from entrepot.domain.limit import (
     JOB_RETRY_SECONDS_MAX,
 )
 from entrepot.service import job as service
+from entrepot.service.context import Context
 from entrepot.service.job import JobService
 from entrepot.store.metadata import job as rows
 from entrepot.store.metadata import maintenance
@@ -162,6 +163,21 @@ async def test_a_lease_that_is_renewed_is_kept(
         assert await jobs.renew([claim]) == []
         assert await other_jobs.claim("second", KINDS, 9) == []
     assert await jobs.finish(claim)
+
+
+async def test_hosts_may_disagree_about_the_time(database: Database, second_database: Database) -> None:
+    behind = JobService(database, Context(now=lambda: datetime(2000, 1, 1, tzinfo=UTC)))
+    ahead = JobService(second_database, Context(now=lambda: datetime(2100, 1, 1, tzinfo=UTC)))
+    await behind.submit("scan")
+    await ahead.submit("scan")
+    claim = await claim_one(behind)
+    await claim_one(ahead, "second")
+    assert await ahead.claim("second", KINDS, 9) == []
+    assert await behind.finish(claim)
+    await behind.enqueue_periods([Cron("copy", 3600)])
+    await behind.finish(await claim_one(behind))
+    await ahead.enqueue_periods([Cron("copy", 3600)])
+    assert len(await ahead.list_jobs("copy")) == 1
 
 
 async def test_a_zombie_changes_nothing(

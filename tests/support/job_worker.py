@@ -23,7 +23,8 @@ from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.postgres import PostgresDatabase
 from entrepot.store.metadata.sqlite import SqliteDatabase
 
-LEASE_SECONDS = 1.0
+LEASE_SECONDS = 2.0
+"""Long enough for a busy machine: a worker that stands still for three quarters of it loses its job."""
 
 effect = Table("effect", MetaData(), Column("job_id", BigInteger))
 """What jobs did. Nothing forbids that a job is here twice, so that it would be seen."""
