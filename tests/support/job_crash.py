@@ -31,6 +31,7 @@ from tests.support.job import DatabaseClock
 from tests.support.job_worker import ClaimLost, list_effects, open_database, take_effect
 
 JOBS = 40
+PARTS = 8
 AT_ONCE = 3
 STEPS_MAX = 40
 ATTEMPTS_MAX = 10_000
@@ -51,7 +52,8 @@ class Worker:
         """Until nothing is due; then what was put off, which the worker whose clock is ahead may have by now."""
         while claims := await self._jobs.claim(str(os.getpid()), KINDS, AT_ONCE):
             for claim in claims:
-                await self._draw.choice([self._do, self._do, self._put_off, self._fail, self._leave])(claim)
+                deeds = [self._do, self._do, self._put_off, self._fail, self._leave]
+                await self._draw.choice(deeds if self._late else [self._put_off])(claim)
         wait_for_the_other()
         for claim in self._late:
             await self._do(claim)
@@ -97,21 +99,28 @@ def has_died(child: int) -> bool:
 
 
 async def prepare(address: str) -> None:
-    """Ask for the first jobs."""
+    """Ask for the first jobs, a part of them for each of the first rounds."""
     database = open_database(address)
     jobs = JobService(database, Context())
-    for _ in range(JOBS):
-        await database.write(lambda connection: jobs.enqueue(connection, "first", attempts_max=ATTEMPTS_MAX))
+    for number in range(JOBS):
+        delay = number % PARTS * ROUND_SECONDS
+        await database.write(partial(jobs.enqueue, kind="first", delay_seconds=delay, attempts_max=ATTEMPTS_MAX))
     await database.close()
 
 
-async def work(address: str, seed: str, ahead_seconds: float, lost: Path, end_of_other: int | None) -> None:
-    """One worker of one round. `end_of_other` is a pipe that closes when the other worker is gone."""
+def wait_for_end(reading: int, writing: int) -> None:
+    """Wait until nobody else has the writing end of a pipe."""
+    os.close(writing)
+    os.read(reading, 1)
+
+
+async def work(address: str, seed: str, ahead_seconds: float, lost: Path, wait: Callable[[], object]) -> None:
+    """One worker of one round; in the first one nobody dies."""
     draw, clock = random.Random(seed), DatabaseClock()
     clock.forward(ahead_seconds)
-    database = Fused(open_database(address), Fuse(draw.randrange(STEPS_MAX)))
-    worker = Worker(JobService(database, Context(), clock), database, draw, lost)
-    await worker.work(lambda: end_of_other is not None and os.read(end_of_other, 1))
+    is_first = ahead_seconds < ROUND_SECONDS
+    database = Fused(open_database(address), Fuse(None if is_first else draw.randrange(STEPS_MAX)))
+    await Worker(JobService(database, Context(), clock), database, draw, lost).work(wait)
 
 
 async def check_over(address: str) -> None:
@@ -124,12 +133,14 @@ async def check_over(address: str) -> None:
 
 
 def run_round(address: str, seed: str, number: int, lost: Path) -> int:
-    """Two workers at once; how many died."""
+    """Two workers at once, of which the one whose clock is ahead has the other's late jobs; how many died."""
     now = number * ROUND_SECONDS
     reading, writing = os.pipe()
-    ahead = in_process(partial(work, address, f"{seed} {number} a", now + 2.0 * JOB_LEASE_SECONDS, lost, None))
-    os.close(writing)  # now only the first has it open
-    behind = in_process(partial(work, address, f"{seed} {number} b", now, lost, reading))
+    waits = partial(wait_for_end, reading, writing)
+    behind = in_process(partial(work, address, f"{seed} {number} behind", now, lost, waits))
+    later = now + 2.0 * JOB_LEASE_SECONDS
+    ahead = in_process(partial(work, address, f"{seed} {number} ahead", later, lost, lambda: None))
+    os.close(writing)
     os.close(reading)
     return has_died(ahead) + has_died(behind)
 
