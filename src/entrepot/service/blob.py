@@ -40,7 +40,7 @@ SMALL_BYTES = 64 * 1024
 """Blobs up to this size, such as the configurations of images, are kept in memory once they were read."""
 
 SMALL_BYTES_KEPT = 16 * MIB
-"""By one worker. See docs/adr/0016."""
+"""By one worker. See docs/adr/0017."""
 
 DOWNLOAD_PURPOSE = "download-url"
 
