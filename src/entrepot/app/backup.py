@@ -90,7 +90,8 @@ async def backup_bench(bench: Workbench, target: Path, on_step: OnStep, *, with_
     fsync_path(target)
     key_file = target / KEY_NAME
     if with_key:
-        write_private(key_file, b64encode(bench.directory.find_master_key(bench.settings)) + b"\n")
+        key = bench.keys.master_key_of(snapshot.check_of(target / name))
+        write_private(key_file, b64encode(key) + b"\n")
     record = BackupRecord(
         FORMAT,
         __version__,

@@ -1,6 +1,8 @@
 """The data directory: where everything a server keeps lies, and the lock that lets one server at a time use it.
 
 master.key        32 bytes as base64, mode 0600; made with the first database only
+master.key.next   the one that a rotation goes over to; a rotation that was cut off leaves it
+master.key.old    the one before the last rotation, for backups made before it
 metadata.sqlite   facts, unless database_url names a PostgreSQL
 store/            bytes, unless blob_dir names another place; store.id in it says which store it is
 connect/          what `entrepot connect` made: certificate, state for undo
@@ -117,14 +119,49 @@ class DataDirectory:
         """
         if settings.master_key is not None:
             return parse_master_key(settings.master_key.get_secret_value())
-        try:
-            return parse_master_key(self._master_key_file.read_text("ascii", "replace"))
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            raise DataDirectoryError(f"cannot read {self._master_key_file}: {error.strerror}") from error
-        except ValueError as error:
-            raise DataDirectoryError(f"{self._master_key_file} is damaged: the key {error}") from error
+        return self._read_master_key(self._master_key_file)
+
+    def all_master_keys(self, settings: Settings) -> list[bytes]:
+        """Every master key that the database may be sealed with: while one is rotated there are two.
+
+        The next one first: a rename in between would hide it from whoever looks the other way round.
+
+        Raises:
+            DataDirectoryError: a file is damaged or unreadable.
+        """
+        keys = [self.find_next_master_key(), self.find_master_key(settings)]
+        return [key for key in (*keys, self._read_master_key(self._master_key_file)) if key]
+
+    @property
+    def next_master_key_file(self) -> Path:
+        """Where a rotation leaves the key that it goes over to."""
+        return self.path / "master.key.next"
+
+    def find_next_master_key(self) -> bytes:
+        """The key that a rotation goes over to; empty when none is under way.
+
+        Raises:
+            DataDirectoryError: the file is damaged or unreadable.
+        """
+        return self._read_master_key(self.next_master_key_file)
+
+    @contextmanager
+    def locked_for_rotation(self) -> Iterator[None]:
+        """Be the only one who changes the files of the master key; waits for whoever does."""
+        with open(self.path / "master.key.lock", "a+b", opener=_open_private) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def put_next_master_key(self, key: bytes) -> None:
+        """Write the key that a rotation is about to go over to; durable on return."""
+        write_private(self.next_master_key_file, b64encode(key) + b"\n")
+
+    def promote_next_master_key(self) -> None:
+        """Have the next key be the master key; the one before is kept beside it. Durable on return."""
+        if before := self._read_master_key(self._master_key_file):
+            write_private(self.path / "master.key.old", b64encode(before) + b"\n")
+        self.next_master_key_file.rename(self._master_key_file)
+        fsync_path(self.path)
 
     def put_master_key(self, key: bytes) -> None:
         """Write the master key of a data directory that has none, durable on return.
@@ -191,6 +228,16 @@ class DataDirectory:
     @property
     def _master_key_file(self) -> Path:
         return self.path / "master.key"
+
+    def _read_master_key(self, file: Path) -> bytes:
+        try:
+            return parse_master_key(file.read_text("ascii", "replace"))
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise DataDirectoryError(f"cannot read {file}: {error.strerror}") from error
+        except ValueError as error:
+            raise DataDirectoryError(f"{file} is damaged: the key {error}") from error
 
     @property
     def _store_id_file(self) -> Path:

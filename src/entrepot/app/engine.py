@@ -61,4 +61,4 @@ async def open_keys(
         key = directory.make_master_key()
     if not key:
         raise MasterKeyMissing("the database was sealed before, and there is no master key")
-    return await KeyService.open(database, context, key, is_new)
+    return await KeyService.open(database, context, key, is_new, lambda: directory.all_master_keys(settings))

@@ -14,6 +14,7 @@ from entrepot.app.child import Reporter
 from entrepot.app.connect.state import CA, load
 from entrepot.app.data_directory import DataDirectory, DataDirectoryError
 from entrepot.app.deployment import Deployment
+from entrepot.app.key import ADVICE, finish_rotation, is_key_of_settings_old
 from entrepot.domain.error import InvalidParameter
 from entrepot.domain.identity import AccessKey, AccessKeyTaken
 from entrepot.domain.key import MasterKeyMissing, MasterKeyWrong, SealBroken
@@ -68,6 +69,10 @@ async def _open(deployment: Deployment) -> AccessKey:
     try:
         await _claim_files(database, deployment.directory, context)
         keys = await engine.open_keys(database, context, settings, deployment.directory, may_make_key=True)
+        with deployment.directory.locked_for_rotation():
+            await finish_rotation(keys, deployment.directory, settings)
+        if await is_key_of_settings_old(keys, deployment.directory, settings):
+            log.warning("master_key.rotated", directory=str(deployment.directory.path), advice=ADVICE)
         if settings.master_key is None and deployment.directory.is_master_key_exposed():
             log.warning("master_key.exposed", directory=str(deployment.directory.path), advice="chmod 600 master.key")
         identity = IdentityService(database, context, keys)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from entrepot.domain.identity import OperatorError
+
 KEY_BYTES = 32
 """Length of every key: AES-256 and HMAC-SHA256."""
 
@@ -27,6 +29,8 @@ class SigningKey:
 
     id: str
     secret: bytes = field(repr=False)
+    signs_at: int = 0
+    """Microseconds UTC: it verifies before that, and signs from then on."""
 
 
 class MasterKeyMissing(Exception):
@@ -35,6 +39,13 @@ class MasterKeyMissing(Exception):
 
 class MasterKeyWrong(Exception):
     """The master key is not the one that this database was sealed with."""
+
+
+class SigningKeysRotating(OperatorError):
+    """The new signing keys of the rotation before do not sign yet: not every process need know them."""
+
+    def __init__(self) -> None:
+        super().__init__("the rotation before is not over: its keys do not sign yet")
 
 
 class SealBroken(Exception):

@@ -139,7 +139,7 @@ class IdentityService:
         return self._insert_root_key(connection, account_id, key_id, secret)
 
     def _insert_root_key(self, connection: Connection, account_id: str, key_id: str, secret: str) -> AccessKey:
-        sealed = self._key.seal(ACCESS_KEY_PURPOSE, secret.encode(), key_id)
+        sealed = self._key.seal(connection, ACCESS_KEY_PURPOSE, secret.encode(), key_id)
         row = rows.AccessKeyRow(key_id, account_id, root_of(account_id).unique_id, sealed, True, 0)
         if not rows.insert_access_key(connection, row, self._context.now_micros()):
             raise AccessKeyTaken(key_id)

@@ -1,7 +1,7 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | verify | backup | restore | gc | maintenance on|off|status | jobs list|show|retry
-entrepot admin account create|list|root-key | version
+entrepot serve | connect | verify | backup | restore | gc | maintenance on|off|status | keys rotate
+entrepot jobs list|show|retry | admin account create|list|root-key | version
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from entrepot.app.cli.backup import backup, restore
 from entrepot.app.cli.connect import connect
 from entrepot.app.cli.gc import gc as collect_garbage
 from entrepot.app.cli.job import jobs
+from entrepot.app.cli.key import keys
 from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.output import say
 from entrepot.app.cli.serve import serve
@@ -37,6 +38,7 @@ app.command()(verify)
 app.command()(backup)
 app.command()(restore)
 app.add_typer(maintenance, name="maintenance")
+app.add_typer(keys, name="keys")
 app.add_typer(jobs, name="jobs")
 app.command("gc")(collect_garbage)
 

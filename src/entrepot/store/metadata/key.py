@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, exists, select
 
@@ -21,6 +21,8 @@ class SigningKeyRow:
     sealed: bytes
     created_at: int
     retired_at: int | None
+    signs_at: int | None = None
+    """When it begins to sign; None: when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ def hold_check(connection: Connection) -> bytes | None:
     return connection.scalar(row)
 
 
+def share_check(connection: Connection) -> bytes | None:
+    """The same, kept as it is until the transaction ends; others may share it (FOR SHARE)."""
+    row = select(master_key_check.c.sealed).where(master_key_check.c.id == CHECK_ID).with_for_update(read=True)
+    return connection.scalar(row)
+
+
 def insert_check(connection: Connection, sealed: bytes, now: int) -> None:
     """Record the check of the master key; the first one stays."""
     statement = insert(connection, master_key_check).values(id=CHECK_ID, sealed=sealed, created_at=now)
@@ -59,7 +67,7 @@ def list_signing_keys(connection: Connection, now: int) -> list[SigningKeyRow]:
     """The signing keys that still verify, newest first within each purpose."""
     columns = signing_key.c
     rows = connection.execute(
-        select(columns.id, columns.purpose, columns.sealed, columns.created_at, columns.retired_at)
+        select(columns.id, columns.purpose, columns.sealed, columns.created_at, columns.retired_at, columns.signs_at)
         .where((columns.retired_at.is_(None)) | (columns.retired_at > now))
         .order_by(columns.purpose, columns.created_at.desc(), columns.id)
     )
@@ -68,11 +76,14 @@ def list_signing_keys(connection: Connection, now: int) -> list[SigningKeyRow]:
 
 def insert_signing_key(connection: Connection, row: SigningKeyRow) -> None:
     """Add a signing key."""
-    connection.execute(
-        signing_key.insert().values(
-            id=row.id, purpose=row.purpose, sealed=row.sealed, created_at=row.created_at, retired_at=row.retired_at
-        )
-    )
+    connection.execute(signing_key.insert(), asdict(row))
+
+
+def retire_signing_keys(connection: Connection, verifies_until: int, now: int) -> None:
+    """Have the keys that are not retired verify until a time, and forget those whose time is over."""
+    columns = signing_key.c
+    connection.execute(signing_key.update().where(columns.retired_at.is_(None)).values(retired_at=verifies_until))
+    connection.execute(signing_key.delete().where(columns.retired_at <= now))
 
 
 def find_domain(connection: Connection, domain_id: int) -> DomainRow | None:

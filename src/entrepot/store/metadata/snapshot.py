@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, TextClause, create_engine, func, insert, select, text
 
 from entrepot.store.durability import fsync_path
+from entrepot.store.metadata.key import find_check
 from entrepot.store.metadata.postgres import driver_url
 from entrepot.store.metadata.revision import find_revision, revision_table
 from entrepot.store.metadata.schema import (
@@ -108,10 +109,10 @@ def store_id_of(snapshot: Path) -> str | None:
         return connection.scalar(select(file_store.c.directory_id))
 
 
-def revision_of(snapshot: Path) -> str | None:
-    """The schema revision of a snapshot."""
+def check_of(snapshot: Path) -> bytes:
+    """The check of the master key that a snapshot is sealed with; empty when there is none."""
     with _file(snapshot) as engine, engine.connect() as connection:
-        return find_revision(connection)
+        return find_check(connection) or b""
 
 
 def make_single(snapshot: Path) -> None:
