@@ -134,8 +134,11 @@ def _start(directory: Path) -> str:
         **ports,
     }
     command = [str(PROGRAM), "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items())]
+    environment = os.environ | {"WEED_S3_SSE_KEK": "5a" * 32}  # the key behind its own encryption, SSE-S3
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
     (directory / "server.pid").write_text(str(process.pid))
     _STARTED.append(process)
     endpoint = f"http://127.0.0.1:{port}"

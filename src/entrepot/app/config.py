@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
-import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr, field_validator, model_validator
@@ -23,6 +19,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from entrepot.app import config_s3, config_value
+from entrepot.app.config_value import AbsolutePath, Network
 from entrepot.app.listener import Listener
 from entrepot.domain.error import InvalidParameter
 from entrepot.domain.identity import check_access_key
@@ -32,40 +30,6 @@ from entrepot.domain.registry import Registry
 ENV_PREFIX = "ENTREPOT_"
 MASTER_KEY_BYTES = 32
 DEFAULT_PORT = 5000
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def _items(value: object, parse: Callable[[str], object]) -> object:
-    """Parse a list; the environment writes it with commas or blanks between the items."""
-    items = value.replace(",", " ").split() if isinstance(value, str) else value
-    if not isinstance(items, list | tuple):
-        return items  # pydantic says what is wrong
-    return tuple(parse(item) if isinstance(item, str) else item for item in items)
-
-
-def _listeners(value: object) -> object:
-    return _items(value, Listener.parse)
-
-
-def _networks(value: object) -> object:
-    return _items(value, ipaddress.ip_network)
-
-
-def _absolute(value: object) -> object:
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) and str(value) else value
-
-
-def _data_home() -> Path:
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser().absolute() / "entrepot"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
 
 
 class Settings(BaseSettings):
@@ -79,11 +43,11 @@ class Settings(BaseSettings):
         default=None, description="TOML file of settings; its keys are their names, such as `data_dir`."
     )
     data_dir: AbsolutePath = Field(
-        default_factory=_data_home,
+        default_factory=config_value.data_home,
         description="Directory of everything the server keeps: database, blobs, master key. Created if missing.",
         json_schema_extra={"default_text": "~/.local/share/entrepot"},
     )
-    listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(_listeners)] = Field(
+    listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(config_value.listeners)] = Field(
         default=(),
         description="URLs to listen on, `http://ADDRESS:PORT` or `https://ADDRESS:PORT`; every one serves everything. "
         "The flag may be repeated; the environment separates by commas.",
@@ -101,7 +65,7 @@ class Settings(BaseSettings):
         description="Allow plain HTTP on addresses that other machines reach: passwords cross the network unencrypted.",
     )
     workers: int = Field(
-        default_factory=_cores,
+        default_factory=config_value.cores,
         ge=1,
         le=256,
         description="Processes that serve requests.",
@@ -149,15 +113,45 @@ class Settings(BaseSettings):
         description="Directory of the blobs, on a local disk.",
         json_schema_extra={"default_text": "`store` in the data directory"},
     )
+    blob_url: str | None = Field(
+        default=None,
+        description="`s3://BUCKET/PREFIX`: blobs are kept in S3, or in what speaks its protocol, not in local files.",
+    )
+    s3_endpoint_url: str | None = Field(
+        default=None,
+        description="Where S3 is, for another one than AWS's: `https://HOST:PORT`.",
+        json_schema_extra={"default_text": "AWS's of `s3_region`", "secret": True},
+    )
+    s3_region: str = Field(default="us-east-1", description="Region of the bucket, for signatures.")
+    s3_addressing: Literal["auto", "path", "virtual"] = Field(
+        default="auto",
+        description="Where the bucket stands: in the `path` or in the host name, `virtual`; `auto`: so at AWS.",
+    )
+    s3_credentials: Literal["settings", "aws"] = Field(
+        default="settings",
+        description="Where the credentials for S3 come from: these `settings`, or, with `aws`, from where AWS's tools"
+        " look (environment, profile, web identity, container, instance), renewed as they expire.",
+    )
+    s3_access_key_id: str | None = Field(default=None, description="Access key id for S3.")
+    s3_secret_access_key: SecretStr | None = Field(default=None, description="Secret of `s3_access_key_id`.")
+    s3_kms_key: str | None = Field(
+        default=None,
+        description="KMS key by which S3 encrypts with `storage_encryption` bucket.",
+        json_schema_extra={"default_text": "none: S3's own keys"},
+    )
+    redirect_downloads: bool = Field(
+        default=False,
+        description="Send clients to S3 for layers, by a URL signed for 15 minutes; needs `storage_encryption` bucket.",
+    )
     free_space_reserve: ByteSize | None = Field(
         default=None,
         description="Free space below which uploads are refused, in bytes or as `256MiB`.",
         json_schema_extra={"default_text": "the larger of 1 % of the disk and 256 MiB"},
     )
-    storage_encryption: Literal["frames", "none"] = Field(
+    storage_encryption: Literal["frames", "none", "bucket"] = Field(
         default="frames",
-        description="How blobs are written from now on: `frames` seals them with AES-256-GCM, `none` does not. "
-        "Blobs already written stay readable.",
+        description="How blobs are written from now on: `frames` seals them with AES-256-GCM, `none` does not, `bucket`"
+        " asks S3 to encrypt them. Blobs already written stay readable.",
     )
     master_key: SecretStr | None = Field(
         default=None,
@@ -167,7 +161,7 @@ class Settings(BaseSettings):
     token_lifetime_seconds: int = Field(
         default=TOKEN_LIFETIME_SECONDS, ge=60, le=TOKEN_LIFETIME_SECONDS, description="Life of docker login passwords."
     )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(config_value.networks)] = Field(
         default=(),
         description="Networks (CIDR) of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
         json_schema_extra={"default_text": "none", "items": "CIDR"},
@@ -257,6 +251,18 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql:// (without it SQLite in the data directory is used)")
         return value
 
+    @field_validator("blob_url")
+    @classmethod
+    def _blob_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            config_s3.parse_blob_url(value)
+        return value
+
+    @field_validator("s3_endpoint_url")
+    @classmethod
+    def _s3_endpoint_url(cls, value: str | None) -> str | None:
+        return None if value is None else config_s3.check_endpoint(value)
+
     @field_validator("master_key")
     @classmethod
     def _master_key(cls, value: SecretStr | None) -> SecretStr | None:
@@ -275,6 +281,7 @@ class Settings(BaseSettings):
             raise ValueError("`tls_certificate` and `tls_key` must be set together")
         for listener in self.listen:
             self._check(listener)
+        config_s3.check(self)
         return self
 
     def _check(self, listener: Listener) -> None:

@@ -125,7 +125,7 @@ def _problem(found: dict[str, Any]) -> str:
     place = [str(part) for part in found["loc"]]
     text = _WORDS.get(found["type"], str(found["msg"]).removeprefix("Value error, "))
     if not place:
-        return re.sub("`([a-z_]+)`", lambda name: _row(name[1]).every_name, text)
+        return re.sub("`([a-z0-9_]+)`", lambda name: _row(name[1]).every_name, text)
     if found["type"] == "extra_forbidden":
         return f"{place[0]} is not a setting{_nearest(place[0], Settings.model_fields)}"
     shown = "" if _is_secret(place[0]) else f" (it is {found['input']!r})"

@@ -4,6 +4,7 @@ master.key        32 bytes as base64, mode 0600; made with the first database on
 master.key.next   the one that a rotation goes over to; a rotation that was cut off leaves it
 master.key.old    the one before the last rotation, for backups made before it
 metadata.sqlite   facts, unless database_url names a PostgreSQL
+spool/            instead of it, for bytes on their way, when blobs are in S3
 store/            bytes, unless blob_dir names another place; store.id in it says which store it is
 connect/          what `entrepot connect` made: certificate, state for undo
 server.lock       held by the running server
@@ -54,7 +55,8 @@ class DataDirectory:
         """The directory that the settings name; nothing is made yet."""
         root = settings.data_dir
         sqlite_file = None if settings.database_url else root / "metadata.sqlite"
-        return cls(root, settings.blob_dir or root / "store", sqlite_file)
+        blobs = settings.blob_dir or root / ("spool" if settings.blob_url else "store")
+        return cls(root, blobs, sqlite_file)
 
     @property
     def connect(self) -> Path:

@@ -8,11 +8,11 @@ import os
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from entrepot.app import engine
+from entrepot.app import blob_place, engine
 from entrepot.app.aws_profile import Profile, ProfileError, write_profile
 from entrepot.app.child import Reporter
 from entrepot.app.connect.state import CA, load
-from entrepot.app.data_directory import DataDirectory, DataDirectoryError
+from entrepot.app.data_directory import DataDirectoryError
 from entrepot.app.deployment import Deployment
 from entrepot.app.key import ADVICE, finish_rotation, is_key_of_settings_old
 from entrepot.domain.error import InvalidParameter
@@ -20,8 +20,6 @@ from entrepot.domain.identity import AccessKey, AccessKeyTaken
 from entrepot.domain.key import MasterKeyMissing, MasterKeyWrong, SealBroken
 from entrepot.service.context import Context
 from entrepot.service.identity import IdentityService
-from entrepot.store.metadata import file_store
-from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.revision import SchemaTooNew, is_postgres_current, is_sqlite_current
 from entrepot.store.metadata.sqlite_file import FileSystemRefused, refuse_network_file_system
 
@@ -67,7 +65,7 @@ async def _open(deployment: Deployment) -> AccessKey:
     settings, context = deployment.settings, Context()
     database = engine.open_database(settings, deployment.directory)
     try:
-        await _claim_files(database, deployment.directory, context)
+        await blob_place.claim(database, settings, deployment.directory, context)
         keys = await engine.open_keys(database, context, settings, deployment.directory, may_make_key=True)
         with deployment.directory.locked_for_rotation():
             await finish_rotation(keys, deployment.directory, settings)
@@ -83,27 +81,6 @@ async def _open(deployment: Deployment) -> AccessKey:
         return await identity.set_root_key(account.id, settings.root_access_key_id, secret)
     finally:
         await database.close()
-
-
-async def _claim_files(database: Database, directory: DataDirectory, context: Context) -> None:
-    """Have the database count on this directory of blobs, or find that it does.
-
-    Raises:
-        DataDirectoryError: it counts on another one: that of another host, or one that was left behind.
-    """
-    found, now = directory.find_store_id(), context.now_micros()
-    store_id = found or context.new_uuid()
-    if not found:
-        directory.make_store_id(store_id)  # before the row: a row without its directory would refuse every start
-    counted = await database.write(lambda connection: file_store.claim(connection, store_id, now))
-    if counted == store_id:
-        return
-    if not found:
-        directory.remove_store_id()
-    raise DataDirectoryError(
-        f"the database keeps its blobs in another directory than {directory.blobs} (its file store.id would say"
-        f" {counted}): give that directory by data_dir or blob_dir. Local files serve one host only"
-    )
 
 
 def _write_profile(deployment: Deployment, key: AccessKey, reporter: Reporter) -> None:

@@ -57,7 +57,7 @@ def _serve_locked(settings: Settings, directory: DataDirectory, welcome: Welcome
         tuple(one.listener for one in bound),
         RegistryUrl(_registry_url(settings, connected, bound)),
     )
-    engine.load_drivers(directory)
+    engine.load_drivers(settings, directory)
     preparation = fork(lambda reporter: prepare.run(deployment, reporter))
     run_worker = importlib.import_module("entrepot.app.worker").run
     said = _finish(preparation)

@@ -100,7 +100,7 @@ def assemble(
 ) -> Application:
     """Put the services together and the planes on top of them; tests bring their own database and clock."""
     settings = deployment.settings
-    storage = Storage(store, keys, context, is_encrypting=settings.storage_encryption != "none")
+    storage = Storage(store, keys, context, is_encrypting=settings.storage_encryption == "frames")
     services = _services(deployment, database, context, keys, storage)
     authorizer, failed_logins = Authorizer(), FailedLogins(settings.failed_logins_per_minute, context.now)
     data_plane = OciPlane(services, authorizer, failed_logins)
@@ -134,7 +134,15 @@ def _services(
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         resource_tag=ResourceTagService(clients),
-        blob=BlobService(clients, context, keys, storage, allows_mounts=not settings.aws_defaults, promise=promise),
+        blob=BlobService(
+            clients,
+            context,
+            keys,
+            storage,
+            allows_mounts=not settings.aws_defaults,
+            promise=promise,
+            redirects=settings.redirect_downloads,
+        ),
         upload=UploadService(clients, context, storage, promise=promise),
         image=ImageService(clients, context, promise=promise),
         referrer=ReferrerService(database),

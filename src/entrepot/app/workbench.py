@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from entrepot.app import engine
+from entrepot.app import blob_place, engine
 from entrepot.app.config import Settings
 from entrepot.app.data_directory import DataDirectory, DataDirectoryError
 from entrepot.domain.error import RegistryError, Throttled
@@ -22,7 +22,6 @@ from entrepot.domain.key import MasterKeyMissing, MasterKeyWrong, SealBroken
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.service.storage import Storage
-from entrepot.store.metadata import file_store
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.revision import SchemaTooNew, is_postgres_current, is_sqlite_current
 from entrepot.store.metadata.sqlite_file import FileSystemRefused
@@ -51,9 +50,9 @@ class Workbench:
         Raises:
             CommandError: the database counts on another directory than this one.
         """
-        counted = await self.database.read(file_store.find)
-        if counted is not None and counted != self.directory.find_store_id():
-            raise CommandError(f"the database keeps its blobs in another directory than {self.directory.blobs}")
+        if not await blob_place.is_claimed(self.database, self.settings, self.directory):
+            place = self.settings.blob_url or self.directory.blobs
+            raise CommandError(f"the database keeps its blobs in another place than {place}")
         storage = Storage(engine.open_blob_store(self.settings, self.directory), self.keys, self.context)
         try:
             yield storage

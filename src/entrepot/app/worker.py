@@ -47,7 +47,7 @@ def loop_factory(deployment: Deployment) -> Callable[[], asyncio.AbstractEventLo
     """uvloop, unless blobs lie and leave as they are: only asyncio's own loop sends files by the kernel."""
     settings = deployment.settings
     has_tls = any(listener.is_secure for listener in deployment.listeners)
-    sends_files = settings.storage_encryption == "none" and not has_tls
+    sends_files = settings.storage_encryption == "none" and settings.blob_url is None and not has_tls
     return asyncio.new_event_loop if sends_files else uvloop.new_event_loop
 
 

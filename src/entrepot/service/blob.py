@@ -26,7 +26,7 @@ from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.service.row_cache import RowCache
 from entrepot.service.storage import Storage
-from entrepot.store.blob.base import Reader
+from entrepot.store.blob.base import Format, Location, Reader
 from entrepot.store.metadata import blob as rows
 from entrepot.store.metadata.base import Database, to_micros
 from entrepot.store.metadata.maintenance import own
@@ -41,6 +41,12 @@ SMALL_BYTES = 64 * 1024
 
 SMALL_BYTES_KEPT = 16 * MIB
 """By one worker. See docs/adr/0017."""
+
+REDIRECT_SECONDS = 900
+"""A download that was begun goes on; one that is to be taken up again asks us again."""
+
+REDIRECT_HEADERS = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
+"""Bytes that somebody pushed never act as a page, whatever S3 would say. Spec: security rules, "Output"."""
 
 DOWNLOAD_PURPOSE = "download-url"
 
@@ -57,6 +63,7 @@ class BlobService:
         *,
         allows_mounts: bool = True,
         promise: BlobPromise = DEFAULT_PROMISE,
+        redirects: bool = False,
     ) -> None:
         self._database = database
         self._allows_mounts = allows_mounts
@@ -64,6 +71,7 @@ class BlobService:
         self._keys = keys
         self._storage = storage
         self._promise = promise
+        self._redirects = redirects
         self._small = RowCache[bytes](SMALL_BYTES_KEPT)
 
     async def view(self, caller_account_id: str, registry: Registry, name: RepositoryName, digest: Digest) -> BlobView:
@@ -100,6 +108,18 @@ class BlobService:
                 start = piece_end
         finally:
             reader.close()
+
+    async def redirect(self, blob: StoredBlob) -> str | None:
+        """A URL of the store that clients may be sent to for the bytes; None: they come from `open`.
+
+        Raises:
+            StorageUnavailable: there are no credentials to sign it with.
+        """
+        if not self._redirects or blob.format != Format.PLAIN or blob.wrapped_key is not None:
+            return None
+        return await self._storage.read(
+            self._storage.store.presign, Location(blob.storage_key), REDIRECT_SECONDS, REDIRECT_HEADERS
+        )
 
     async def is_pullable(self, view: BlobView) -> bool:
         """Whether a blob that the repository holds may leave it: not when all its images are archived."""

@@ -84,12 +84,13 @@ async def send(
 async def _stream(
     exchange: Exchange, status: int, headers: Mapping[str, str], length: int, pieces: AsyncIterator[Piece]
 ) -> StreamResponse:
+    first = await anext(pieces, b"")  # before the headers: what cannot be had at all is an error with words
     response = StreamResponse(status=status, headers={"Server": SERVER, **headers})
     await response.prepare(exchange.request)
     outgoing = Outgoing(exchange.request)
     exchange.watchdog.watch(outgoing)
     try:
-        await _pump(response, outgoing, length, pieces)
+        await _pump(response, outgoing, length, first, pieces)
     except ConnectionError:
         raise
     except Exception:
@@ -101,14 +102,17 @@ async def _stream(
     return response
 
 
-async def _pump(response: StreamResponse, outgoing: Outgoing, length: int, pieces: AsyncIterator[Piece]) -> None:
-    left = length
-    async for piece in pieces:
+async def _pump(
+    response: StreamResponse, outgoing: Outgoing, length: int, first: Piece, pieces: AsyncIterator[Piece]
+) -> None:
+    left, piece = length, first
+    while piece:
         left -= len(piece)
         outgoing.add(len(piece))
         outgoing.is_draining = True
         await response.write(piece)
         outgoing.is_draining = False
+        piece = await anext(pieces, b"")
     if left:
         raise BodyMissing(f"{left} bytes are missing at the end")
     outgoing.is_draining = True

@@ -160,7 +160,11 @@ def test_https_listeners_have_the_certificate(tmp_path: Path) -> None:
 def test_secrets_have_no_flag_and_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, ROOT_KEY)
     assert "secret/of/root" not in repr(load())
-    assert {row.name for row in rows() if row.flag is None} == {"root_secret_access_key", "master_key"}
+    assert {row.name for row in rows() if row.flag is None} == {
+        "root_secret_access_key",
+        "s3_secret_access_key",
+        "master_key",
+    }
 
 
 def test_every_setting_has_its_row() -> None:

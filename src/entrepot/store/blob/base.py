@@ -11,7 +11,7 @@ tests/contract/test_blob_store.py. Wrappers (encrypting) are stores around a sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -245,6 +245,9 @@ class BlobStore(Protocol):
             BlobDamaged: it is not there, or has another length than its row says. A store that is reached over a
                 network says so when something is read.
         """
+
+    def presign(self, location: Location, seconds: int, headers: Mapping[str, str]) -> str | None:
+        """A URL from which anybody can GET a plain object for a time, answered with `headers`; None: there is none."""
 
     def discard(self, staging: Staging) -> None:
         """Remove everything staged under the key; a published object stays.

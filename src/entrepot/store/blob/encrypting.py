@@ -9,7 +9,7 @@ format pass through. See `docs/design/blob.md`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -89,6 +89,9 @@ class EncryptingBlobStore:
 
     def publish(self, location: Location, segments: Sequence[Segment], tail: Segment | None, ledger: Ledger) -> bool:
         return self._inner.publish(location, segments, tail, ledger)
+
+    def presign(self, location: Location, seconds: int, headers: Mapping[str, str]) -> str | None:
+        return self._inner.presign(location, seconds, headers) if location.format is Format.PLAIN else None
 
     def discard(self, staging: Staging) -> None:
         self._inner.discard(staging)

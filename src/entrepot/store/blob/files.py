@@ -13,6 +13,8 @@ from entrepot.domain.limit import MIB
 from entrepot.store.durability import fsync_path
 
 COPY_BYTES = 8 * MIB
+RESERVE_SHARE = 0.01
+RESERVE_BYTES_MIN = 256 * MIB
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CANNOT_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
@@ -21,6 +23,12 @@ def free_bytes(directory: Path) -> int:
     """Bytes that this user may still write on the disk of `directory`."""
     disk = os.statvfs(directory)
     return disk.f_bavail * disk.f_frsize
+
+
+def default_reserve(directory: Path) -> int:
+    """Bytes of the disk of `directory` that stay free: the larger of 1 % and 256 MiB."""
+    disk = os.statvfs(directory)
+    return max(int(disk.f_blocks * disk.f_frsize * RESERVE_SHARE), RESERVE_BYTES_MIN)
 
 
 @contextlib.contextmanager

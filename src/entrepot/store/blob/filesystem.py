@@ -18,24 +18,22 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.error import StorageFull
-from entrepot.domain.limit import MIB
 from entrepot.store.blob.base import Appended, Ledger, Location, Segment, Staging, StagingGone, StoredObject
 from entrepot.store.blob.files import (
     DurableDirectories,
     copy_bytes,
+    default_reserve,
     free_bytes,
     full_disk_noticed,
     write_all,
 )
 from entrepot.store.durability import fsync_path
 
-RESERVE_SHARE = 0.01
-RESERVE_BYTES_MIN = 256 * MIB
 DISCARD_ATTEMPTS = 10
 LINK_ATTEMPTS = 10
 _SAFE = re.compile(r"[A-Za-z0-9_-]{4,64}")
@@ -55,7 +53,7 @@ class FilesystemBlobStore:
         for directory in (root, self._blobs, self._staging):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directories = DurableDirectories(root)
-        self._reserve_bytes = reserve_bytes if reserve_bytes is not None else self._default_reserve()
+        self._reserve_bytes = reserve_bytes if reserve_bytes is not None else default_reserve(root)
 
     def check_room(self) -> None:
         if free_bytes(self._root) < self._reserve_bytes:
@@ -165,6 +163,9 @@ class FilesystemBlobStore:
             raise BlobDamaged(key, f"the object has {stored_bytes} stored bytes, not {expected_bytes}")
         return FileReader(key, fd)
 
+    def presign(self, location: Location, seconds: int, headers: Mapping[str, str]) -> None:
+        """Nobody but this program reads here."""
+
     def discard(self, staging: Staging) -> None:
         directory = self._staging_of(staging.storage_key)
         for attempt in range(1, DISCARD_ATTEMPTS + 1):
@@ -226,10 +227,6 @@ class FilesystemBlobStore:
         else:
             raise FileExistsError(path)
         fsync_path(path.parent)
-
-    def _default_reserve(self) -> int:
-        disk = os.statvfs(self._root)
-        return max(int(disk.f_blocks * disk.f_frsize * RESERVE_SHARE), RESERVE_BYTES_MIN)
 
 
 class FileWriter:

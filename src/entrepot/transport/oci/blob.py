@@ -68,6 +68,12 @@ async def send_blob(exchange: Exchange, blobs: BlobService, blob: StoredBlob) ->
         return answer.empty(304, headers)
     if exchange.method == "HEAD":
         return answer.empty(200, {**headers, "Content-Length": str(blob.size_bytes)})
+    if (location := await blobs.redirect(blob)) is not None:
+        return answer.empty(307, {"Location": location, "Cache-Control": "no-store"})
+    return await _send_bytes(exchange, blobs, blob, headers)
+
+
+async def _send_bytes(exchange: Exchange, blobs: BlobService, blob: StoredBlob, headers: dict[str, str]) -> Answer:
     try:
         span = byte_range.requested(_range_header(exchange, blob.digest), blob.size_bytes)
     except byte_range.Unsatisfiable:

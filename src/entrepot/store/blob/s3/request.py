@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
 
 from entrepot.domain.error import StorageUnavailable
+from entrepot.store.blob.base import Segment
 from entrepot.store.blob.s3.client import S3Client, elements
 from entrepot.store.blob.s3.listing import list_uploads
 
@@ -28,6 +29,15 @@ def complete_body(parts: Iterable[tuple[int, str]]) -> bytes:
         for number, etag in parts
     )
     return f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+
+
+def multipart_etag(parts: Sequence[Segment]) -> str | None:
+    """The ETag that S3 gives an object of these parts; None where theirs are no MD5 sums, as under KMS keys."""
+    try:
+        sums = b"".join(bytes.fromhex(piece.etag or "-") for piece in parts)
+    except ValueError:
+        return None
+    return f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def delete_objects(client: S3Client, keys: Sequence[str]) -> None:

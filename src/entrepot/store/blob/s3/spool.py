@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entrepot.domain.error import StorageFull
-from entrepot.store.blob.files import free_bytes, full_disk_noticed
+from entrepot.store.blob.files import default_reserve, free_bytes, full_disk_noticed
 
 
 class Spool:
     """A directory for them; `reserve_bytes` of its disk stay free."""
 
-    def __init__(self, directory: Path, reserve_bytes: int) -> None:
+    def __init__(self, directory: Path, reserve_bytes: int | None) -> None:
+        """`reserve_bytes` None keeps the larger of 1 % and 256 MiB."""
         self._directory = directory
-        self.reserve_bytes = reserve_bytes
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.reserve_bytes = reserve_bytes if reserve_bytes is not None else default_reserve(directory)
 
     def check_room(self) -> None:
         """Refuse when the reserve is touched.

@@ -11,6 +11,7 @@ only verification lists objects, and no request depends on a condition. See docs
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -21,12 +22,15 @@ from entrepot.store.blob.s3.append import S3Writer, check_part_number
 from entrepot.store.blob.s3.client import Answer, S3Client
 from entrepot.store.blob.s3.listing import list_keys, list_stored, move
 from entrepot.store.blob.s3.reader import S3Reader
-from entrepot.store.blob.s3.request import abort_uploads, complete_body, delete_objects
+from entrepot.store.blob.s3.request import abort_uploads, complete_body, delete_objects, multipart_etag
 from entrepot.store.blob.s3.spool import Region, Spool
 from entrepot.store.blob.s3.staging import NOT_FOUND, PART_SUFFIX, StagingArea, is_part, object_key, staged_key
 
 PART_BYTES = 8 * MIB
 """Plain bytes of a part: 32 whole frames."""
+
+CHECK_SECONDS = 15.0
+ID_KEY = "store.id"
 
 PUBLISH_SECONDS = 40.0
 """A publisher's object is there after this long or never: before its right to publish has run out."""
@@ -135,7 +139,7 @@ class S3BlobStore:
             return self._found(storage_key, sum(piece.stored_bytes for piece in parts))
         if answer.code:
             raise BlobDamaged(storage_key, f"S3 lacks a part: {answer.code} {answer.text('Message')}")
-        return True
+        return self._found(storage_key, sum(piece.stored_bytes for piece in parts), multipart_etag(parts))
 
     def _call_complete(self, storage_key: str, multipart: str, parts: list[Segment]) -> Answer:
         return self.client.call(
@@ -147,11 +151,15 @@ class S3BlobStore:
             accepts=("NoSuchUpload", "InvalidPart", "InvalidPartOrder"),
         )
 
-    def _found(self, storage_key: str, stored_bytes: int) -> bool:
-        """The multipart upload is over: another attempt has completed it, or somebody has removed it."""
-        if self._size_of(object_key(storage_key)) != stored_bytes:
+    def _found(self, storage_key: str, stored_bytes: int, etag: str | None = None) -> bool:
+        """Whether the object that is there is known to be made of our parts.
+
+        Some servers say of an upload that another attempt has completed that it is done, whatever they are given now.
+        """
+        answer = self.client.call("HEAD", object_key(storage_key), accepts=(NOT_FOUND,))
+        if answer.status == NOT_FOUND or int(answer.headers.get("Content-Length", "0")) != stored_bytes:
             raise BlobDamaged(storage_key, "the multipart upload is gone, and what it made is not these pieces")
-        return False
+        return etag is not None and answer.headers.get("ETag", "").strip('"') == etag
 
     def make(self, location: Location, data: bytes) -> bool:
         self.staging.put(object_key(location.storage_key), data, PUBLISH_SECONDS)
@@ -176,6 +184,29 @@ class S3BlobStore:
         self.client.call("DELETE", object_key(staging.storage_key), accepts=(NOT_FOUND,))
         self.discard(staging)
 
+    # ── the place ────────────────────────────────────────────────────────────────────────────
+
+    def check(self) -> None:
+        """Use everything that is needed of the bucket once, so that what is missing or refused shows at the start.
+
+        Raises:
+            StorageUnavailable
+        """
+        key = f"check/{uuid.uuid4().hex}"
+        self.client.call("GET", key, accepts=("NoSuchKey",), within=CHECK_SECONDS)
+        self.staging.put(key, b"entrepot", CHECK_SECONDS)
+        abort_uploads(self.client, key)
+        self.client.call("DELETE", key)
+
+    def find_id(self) -> str:
+        """Which store this is among all; empty while it has no id."""
+        answer = self.client.call("GET", ID_KEY, accepts=("NoSuchKey",), within=CHECK_SECONDS)
+        return "" if answer.code else answer.data.decode("utf-8", "replace").strip()
+
+    def put_id(self, store_id: str) -> None:
+        """Name the store."""
+        self.staging.put(ID_KEY, f"{store_id}\n".encode())
+
     def list_objects(self) -> Iterator[StoredObject]:
         return list_stored(self.client)
 
@@ -186,9 +217,8 @@ class S3BlobStore:
         abort_uploads(self.client, object_key(storage_key))
         return ", ".join(f"quarantine/{key}" for key in moved) or None
 
-    def presign(self, location: Location, seconds: int, overrides: Mapping[str, str]) -> str:
-        """A URL from which anybody can GET a plain object for a time; `overrides` decide headers of the answer."""
-        query = {f"response-{name.lower()}": value for name, value in overrides.items()}
+    def presign(self, location: Location, seconds: int, headers: Mapping[str, str]) -> str:
+        query = {f"response-{name.lower()}": value for name, value in headers.items()}
         return self.client.presign(object_key(location.storage_key), query, seconds)
 
     def _size_of(self, key: str) -> int:
