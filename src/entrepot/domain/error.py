@@ -400,6 +400,10 @@ class StorageUnavailable(Unavailable):
         self.detail = detail
 
 
+class StorageReadOnly(Unavailable):
+    """The disk takes no writes: changes are refused, reads go on."""
+
+
 class KeyUnavailable(Unavailable):
     """A KMS key cannot be used; `detail` says why."""
 

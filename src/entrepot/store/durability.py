@@ -6,11 +6,34 @@ import os
 from pathlib import Path
 
 
-def fsync_path(path: Path) -> None:
-    """Wait until the bytes of a file, or the entries of a directory, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+class SyncFailed(OSError):
+    """The disk did not take what was written, and the kernel may have forgotten that it had to.
+
+    A second sync would so say that all is well: what must be durable has to be written again.
+    """
+
+
+def fsync(descriptor: int) -> None:
+    """Wait until what was written is on the disk.
+
+    Raises:
+        SyncFailed
+    """
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        raise SyncFailed(error.errno, error.strerror) from error
+
+
+def fsync_path(path: Path) -> None:
+    """Wait until the bytes of a file, or the entries of a directory, are on the disk.
+
+    Raises:
+        SyncFailed
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -22,6 +22,7 @@ from entrepot.domain.error import (
     LimitExceeded,
     RangeInvalid,
     SizeInvalid,
+    StorageFull,
     TooManyUploads,
     UploadNotFound,
 )
@@ -209,8 +210,7 @@ class UploadService:
             last = LastBytes(lease, row.offset_bytes, received) if is_part else None
         elif length:
             raise SizeInvalid(f"no bytes came, {length} were announced")
-        await self._publisher.publish(row, [digest], last)
-        self._hashes.forget(upload_id)
+        await self._publish(row, [digest], last)
         return digest
 
     # ── in the API ───────────────────────────────────────────────────────────────────────────
@@ -263,13 +263,21 @@ class UploadService:
         if row.offset_bytes == 0:
             raise EmptyUpload
         _check_parts(row)
-        is_new = await self._publisher.publish(row, digests)
-        self._hashes.forget(upload_id)
-        if not is_new:
+        if not await self._publish(row, digests):
             raise LayerAlreadyExists(registry, name, digests[0])
         return digests[0]
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────
+
+    async def _publish(self, row: rows.UploadRow, digests: list[Digest], last: LastBytes | None = None) -> bool:
+        """As the publisher's; where the disk failed, what is staged is looked at again before it is counted on."""
+        try:
+            is_new = await self._publisher.publish(row, digests, last)
+        except (OSError, StorageFull):
+            self._hashes.forget(row.id)
+            raise
+        self._hashes.forget(row.id)
+        return is_new
 
     async def _get(self, registry: Registry, name: RepositoryName, account_id: str, upload_id: str) -> rows.UploadRow:
         row = None

@@ -8,20 +8,27 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from entrepot.domain.error import StorageFull
+from entrepot.domain.error import StorageFull, StorageReadOnly
 from entrepot.domain.limit import MIB
-from entrepot.store.durability import fsync_path
+from entrepot.store.durability import SyncFailed, fsync_path
 
 COPY_BYTES = 8 * MIB
 RESERVE_SHARE = 0.01
 RESERVE_BYTES_MIN = 256 * MIB
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _CANNOT_COPY = frozenset({errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
 
 def free_bytes(directory: Path) -> int:
-    """Bytes that this user may still write on the disk of `directory`."""
+    """Bytes that this user may still write on the disk of `directory`.
+
+    Raises:
+        StorageReadOnly: the disk takes no writes.
+    """
     disk = os.statvfs(directory)
+    if disk.f_flag & os.ST_RDONLY:
+        raise StorageReadOnly
     return disk.f_bavail * disk.f_frsize
 
 
@@ -32,13 +39,15 @@ def default_reserve(directory: Path) -> int:
 
 
 @contextlib.contextmanager
-def full_disk_noticed() -> Iterator[None]:
-    """Turn the operating system's ways of saying that the disk is full into StorageFull."""
+def refusal_noticed() -> Iterator[None]:
+    """Turn the operating system's ways of saying that a disk takes no more into StorageFull and StorageReadOnly."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise StorageFull from error
+        if error.errno in _READ_ONLY:
+            raise StorageReadOnly from error
         raise
 
 
@@ -49,14 +58,33 @@ class DurableDirectories:
         self._known = {root}
 
     def make(self, directory: Path) -> None:
-        """Make a directory. One that is there is made durable too: whoever made it may have died before that."""
+        """Make a directory. One that is there is made durable too: whoever made it may have died before that.
+
+        Raises:
+            SyncFailed: the directory is gone again, so that whoever tries next writes its entry anew.
+            StorageFull, StorageReadOnly
+        """
         if directory in self._known:
             return
         self.make(directory.parent)
-        with contextlib.suppress(FileExistsError), full_disk_noticed():
-            directory.mkdir(mode=0o700)
-        fsync_path(directory.parent)
+        with refusal_noticed():
+            is_ours = _made(directory)
+            try:
+                fsync_path(directory.parent)
+            except SyncFailed:
+                if is_ours:
+                    with contextlib.suppress(OSError):
+                        directory.rmdir()
+                raise
         self._known.add(directory)
+
+
+def _made(directory: Path) -> bool:
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        return False
+    return True
 
 
 def write_all(fd: int, data: memoryview) -> None:

@@ -29,10 +29,10 @@ from entrepot.store.blob.files import (
     copy_bytes,
     default_reserve,
     free_bytes,
-    full_disk_noticed,
+    refusal_noticed,
     write_all,
 )
-from entrepot.store.durability import fsync_path
+from entrepot.store.durability import SyncFailed, fsync, fsync_path
 
 DISCARD_ATTEMPTS = 10
 LINK_ATTEMPTS = 10
@@ -50,9 +50,10 @@ class FilesystemBlobStore:
         self._root = root
         self._blobs = root / "blobs"
         self._staging = root / "staging"
-        for directory in (root, self._blobs, self._staging):
+        for directory in (root, self._staging):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directories = DurableDirectories(root)
+        self._directories.make(self._blobs)
         self._reserve_bytes = reserve_bytes if reserve_bytes is not None else default_reserve(root)
 
     def check_room(self) -> None:
@@ -76,7 +77,7 @@ class FilesystemBlobStore:
 
     def write_tail(self, storage_key: str, name: str, data: bytes) -> Segment:
         directory = self._staging_of(storage_key)
-        with full_disk_noticed(), _gone_noticed(storage_key):
+        with refusal_noticed(), _gone_noticed(storage_key):
             fd = os.open(directory / f"{_safe(name)}.tail", _CREATE, 0o600)
             try:
                 write_all(fd, memoryview(data))
@@ -115,40 +116,43 @@ class FilesystemBlobStore:
 
         The first segment's file grows by what follows, at places that only the pieces decide: whoever repeats a
         publication that was cut off writes the same bytes again, or more where more was appended meanwhile.
+        Where the disk did not keep them, the first segment goes: nobody may count on bytes that were only synced again.
         """
         del ledger
         key = location.storage_key
         directory = self._staging_of(key)
         pieces = [*segments, tail] if tail else list(segments)
         source = _piece(directory, pieces[0]) if pieces else directory / "empty.segment"
-        try:
-            fd = os.open(source, os.O_RDWR | os.O_CLOEXEC | (0 if pieces else os.O_CREAT), 0o600)
-        except FileNotFoundError as error:
-            raise BlobDamaged(key, f"{source.name} is missing") from error
-        with full_disk_noticed():
+        with refusal_noticed():
+            try:
+                fd = os.open(source, os.O_RDWR | os.O_CLOEXEC | (0 if pieces else os.O_CREAT), 0o600)
+            except FileNotFoundError as error:
+                raise BlobDamaged(key, f"{source.name} is missing") from error
             try:
                 _join(fd, key, directory, pieces)
-                os.fsync(fd)
+                self._link(fd, source, key)
+            except SyncFailed:
+                source.unlink(missing_ok=True)
+                raise
             finally:
                 os.close(fd)
-            self._link(source, key)
         return True
 
     def make(self, location: Location, data: bytes) -> bool:
         self.check_room()
         path = self.path(location.storage_key)
         self._directories.make(path.parent)
-        with full_disk_noticed():
+        with refusal_noticed():
             try:
                 fd = os.open(path, _CREATE, 0o600)
             except FileExistsError:  # another attempt's, or left by one that was cut off
                 return False
             try:
                 write_all(fd, memoryview(data))
-                os.fsync(fd)
+                fsync(fd)
             finally:
                 os.close(fd)
-        fsync_path(path.parent)
+            fsync_path(path.parent)
         return True
 
     def open(self, location: Location, size_bytes: int) -> FileReader:
@@ -182,9 +186,9 @@ class FilesystemBlobStore:
 
     def delete(self, staging: Staging) -> None:
         path = self.path(staging.storage_key)
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-            fsync_path(path.parent)
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # nothing with such a key was ever published
+            fsync_path(path.parent)  # also where it was gone: whoever removed it may have died before that
         self.discard(staging)
 
     def list_objects(self) -> Iterator[StoredObject]:
@@ -213,7 +217,9 @@ class FilesystemBlobStore:
         key = _safe(storage_key)
         return self._staging / key[:2] / key
 
-    def _link(self, source: Path, storage_key: str) -> None:
+    def _link(self, fd: int, source: Path, storage_key: str) -> None:
+        """Make a staged file, open as `fd`, the object; durable on return."""
+        fsync(fd)
         path = self.path(storage_key)
         self._directories.make(path.parent)
         for _ in range(LINK_ATTEMPTS):
@@ -246,7 +252,7 @@ class FileWriter:
 
     def write(self, data: memoryview) -> None:
         self._store.check_room()
-        with full_disk_noticed(), _gone_noticed(self._storage_key):
+        with refusal_noticed(), _gone_noticed(self._storage_key):
             if self._fd is None:
                 self._fd = os.open(self._name, _CREATE, 0o600, dir_fd=self._directory_fd)
             write_all(self._fd, data)
@@ -348,7 +354,7 @@ def _piece(directory: Path, piece: Segment) -> Path:
 
 def _make_directory(directory: Path) -> None:
     """Make a staging directory and the one that it is in; neither need survive a loss of power."""
-    with full_disk_noticed():
+    with refusal_noticed():
         try:
             directory.mkdir(mode=0o700)
         except FileExistsError:

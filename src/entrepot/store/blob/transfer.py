@@ -10,7 +10,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
-from entrepot.store.blob.files import DurableDirectories, copy_bytes, full_disk_noticed
+from entrepot.store.blob.files import DurableDirectories, copy_bytes, refusal_noticed
 from entrepot.store.durability import fsync_path
 
 _CANNOT_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
@@ -66,7 +66,7 @@ class Transfer:
                 raise
         else:
             return Transferred.LINKED
-        with full_disk_noticed():
+        with refusal_noticed():
             _copy(source, target, stored_bytes)
         return Transferred.COPIED
 

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine
 from sqlalchemy.exc import DatabaseError
 
-from entrepot.domain.error import StorageFull, Throttled
+from entrepot.domain.error import StorageFull, StorageReadOnly, Throttled
 
 BUSY_SECONDS = 10.0
 CACHE_KIB = 16 * 1024
@@ -127,6 +127,8 @@ def translate(error: BaseException) -> BaseException:
         return Throttled()
     if extended & 0xFF == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return StorageFull()
+    if extended & 0xFF == sqlite3.SQLITE_READONLY:
+        return StorageReadOnly()
     return error
 
 

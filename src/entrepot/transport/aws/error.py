@@ -270,6 +270,11 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     domain.StorageFull: Row(
         "ServiceUnavailable", _say("The registry is short of storage; uploads are refused until some is freed"), 503
     ),
+    domain.StorageReadOnly: Row(
+        "ServiceUnavailable",
+        _say("The registry's storage is read-only; changes are refused until it is writable"),
+        503,
+    ),
     domain.InMaintenance: Row(
         "ServiceUnavailable",
         lambda e: "The registry is in maintenance and takes no changes" + (f": {e.reason}" if e.reason else ""),

@@ -182,6 +182,9 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     domain.StorageFull: Row(
         507, "UNSUPPORTED", lambda _: "The registry is out of space: uploads are refused until some is freed"
     ),
+    domain.StorageReadOnly: Row(
+        503, "UNAVAILABLE", lambda _: "The registry's storage is read-only: changes are refused until it is writable"
+    ),
     domain.InMaintenance: Row(
         503,
         "UNAVAILABLE",

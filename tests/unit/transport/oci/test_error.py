@@ -59,6 +59,7 @@ EXAMPLES: list[domain.RegistryError] = [
     domain.TooManyUploads(1_000),
     domain.InMaintenance("no"),
     domain.StorageFull(),
+    domain.StorageReadOnly(),
     domain.StorageUnavailable("PUT: 503 SlowDown"),
     domain.KeyUnavailable("no"),
 ]
@@ -90,7 +91,7 @@ def test_every_error_becomes_an_answer(example: domain.RegistryError) -> None:
 def test_only_errors_of_the_caller_speak_of_the_caller() -> None:
     statuses = {type(example).__name__: error.answer(example).status for example in EXAMPLES}
     ours = [name for name, status in statuses.items() if status >= 500]
-    assert ours == ["InMaintenance", "StorageFull", "StorageUnavailable"]
+    assert ours == ["InMaintenance", "StorageFull", "StorageReadOnly", "StorageUnavailable"]
     assert statuses["TokenExpired"] == statuses["TokenInvalid"] == 401
 
 

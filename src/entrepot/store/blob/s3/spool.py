@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entrepot.domain.error import StorageFull
-from entrepot.store.blob.files import default_reserve, free_bytes, full_disk_noticed
+from entrepot.store.blob.files import default_reserve, free_bytes, refusal_noticed
 
 
 class Spool:
@@ -31,7 +31,7 @@ class Spool:
 
     def file(self) -> SpoolFile:
         """A new empty file."""
-        with full_disk_noticed():
+        with refusal_noticed():
             return SpoolFile(self._directory)
 
 
@@ -48,7 +48,7 @@ class SpoolFile:
         Raises:
             StorageFull
         """
-        with full_disk_noticed():
+        with refusal_noticed():
             while data:
                 count = os.pwrite(self.fd, data, at)
                 at, data = at + count, data[count:]
