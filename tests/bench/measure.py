@@ -48,7 +48,7 @@ def prepare(contender: Contender, load: Load) -> None:
     """Push a small image, tagged `small`, whose layer is the small blob."""
     del load
     connection = RawConnection(contender.port, contender.headers)
-    _push_image(connection, "small", _small_layer())
+    push_image(connection, "small", _small_layer())
     connection.close()
 
 
@@ -117,21 +117,21 @@ def _push_images(port: int, headers: dict[str, str], count: int) -> None:
     connection = RawConnection(port, headers)
     for _ in range(count):
         layer = os.urandom(1024)
-        _push_image(connection, layer[:8].hex(), layer)
+        push_image(connection, layer[:8].hex(), layer)
     connection.close()
 
 
-def _push_image(connection: RawConnection, tag: str, layer: bytes) -> None:
+def push_image(connection: RawConnection, tag: str, layer: bytes, repository: str = REPOSITORY) -> None:
     """HEAD, POST and PUT for each blob, then the manifest."""
     for data in (image_config([layer]), layer):
         digest = digest_of(data)
-        if connection.exchange("HEAD", f"/v2/{REPOSITORY}/blobs/{digest}")[0] == 200:
+        if connection.exchange("HEAD", f"/v2/{repository}/blobs/{digest}")[0] == 200:
             continue
-        location = _path(connection.exchange("POST", f"/v2/{REPOSITORY}/blobs/uploads/")[1])
+        location = _path(connection.exchange("POST", f"/v2/{repository}/blobs/uploads/")[1])
         status, _ = connection.exchange("PUT", with_digest(location, digest), data, "application/octet-stream")
         if status != 201:
             raise RuntimeError(f"PUT of a blob: {status}")
-    path = f"/v2/{REPOSITORY}/manifests/{tag}"
+    path = f"/v2/{repository}/manifests/{tag}"
     status, _ = connection.exchange("PUT", path, image_manifest([layer]), OCI_MANIFEST)
     if status != 201:
         raise RuntimeError(f"PUT of a manifest: {status}")

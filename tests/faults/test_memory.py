@@ -1,4 +1,4 @@
-"""A layer of 2 GiB passes through little memory."""
+"""A layer of 2 GiB passes through little memory, and so do many layers at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.many_uploads import peak_of
 from tests.support.memory import MemoryWatch
 from tests.support.registry_client import OCTETS, RegistryClient, with_digest
 from tests.support.server import Server
 
 LAYER_BYTES = 2 << 30
 LIMIT_BYTES = 250 << 20
+UPLOADS, MIB_EACH = 32, 16
+UPLOADS_LIMIT_BYTES = 350 << 20
 PIECE = random.Random(1).randbytes(1 << 20)
 
 
@@ -53,3 +56,9 @@ def test_a_large_layer_needs_little_memory(server: Server, client: RegistryClien
     assert (size, pulled.digest()) == (LAYER_BYTES, pushed.digest())
     assert memory.samples > 10
     assert memory.peak_bytes < LIMIT_BYTES, f"{memory.peak_bytes / 2**20:.0f} MiB"
+
+
+def test_many_uploads_at_once_need_little_memory(server: Server, client: RegistryClient) -> None:
+    """Each upload is held open at the peak; `python -m tests.bench.memory` does the same with 1 GiB each."""
+    peak_bytes = peak_of(client, "faults", UPLOADS, MIB_EACH)
+    assert peak_bytes < UPLOADS_LIMIT_BYTES, f"{peak_bytes / 2**20:.0f} MiB"
