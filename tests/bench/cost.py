@@ -21,6 +21,7 @@ from tests.bench.measure import (
     MIB,
     Load,
     Scale,
+    image_pushes,
     manifest_get,
     manifest_head,
     prepare,
@@ -30,6 +31,7 @@ from tests.bench.measure import (
 )
 
 GIB = 1 << 30
+IMAGES = 1_000
 
 
 @dataclass
@@ -62,14 +64,14 @@ def main() -> None:
     layer = work / "layer"
     with layer.open("wb") as file:
         file.truncate(options.layer_mib * MIB)
-    load = Load(layer, Scale(options.layer_mib * MIB, options.seconds, 40))
+    load = Load(layer, Scale(options.layer_mib * MIB, options.seconds, IMAGES))
     load.renew()
     contender = Entrepot.start(work / "entrepot")
     try:
         prepare(contender, load)
         push_layer(contender, load)
         for _ in range(options.rounds):
-            _round(contender, load, options.only.split(",") if options.only else [*REQUESTS, "pull"])
+            _round(contender, load, options.only.split(",") if options.only else [*REQUESTS, "image-push", "pull"])
     finally:
         contender.close()
         shutil.rmtree(work)
@@ -85,10 +87,12 @@ REQUESTS: dict[str, Callable[[Entrepot, Load], float]] = {
 def _round(contender: Entrepot, load: Load, names: list[str]) -> None:
     for name in names:
         with counted(contender) as cost:
-            rate = pull_layer(contender, load) if name == "pull" else REQUESTS[name](contender, load)
+            rate = ({"pull": pull_layer, "image-push": image_pushes} | REQUESTS)[name](contender, load)
         if name == "pull":
             per_gib = cost.cpu_seconds / (CLIENTS * load.scale.layer_bytes / GIB)
             print(f"{name:14} {per_gib:8.3f} CPU s/GiB {rate:10,.0f} MiB/s", flush=True)
+        elif name == "image-push":
+            print(f"{name:14} {cost.cpu_seconds / IMAGES * 1e6:8.1f} CPU µs    {rate:10,.0f} images/s", flush=True)
         else:
             each = cost.cpu_seconds / (rate * load.scale.seconds)
             print(f"{name:14} {each * 1e6:8.1f} CPU µs    {rate:10,.0f} requests/s", flush=True)
@@ -96,7 +100,7 @@ def _round(contender: Entrepot, load: Load, names: list[str]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help=f"comma-separated: {', '.join(REQUESTS)}, pull")
+    parser.add_argument("--only", help=f"comma-separated: {', '.join(REQUESTS)}, image-push, pull")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each load")
     parser.add_argument("--layer-mib", type=int, default=256)

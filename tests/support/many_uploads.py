@@ -1,4 +1,4 @@
-"""Many uploads at once: none ends before all have sent half of their bytes, so that the peak holds every one of them."""
+"""Many uploads at once: none ends before all have sent half of their bytes, so that the peak holds them all."""
 
 from __future__ import annotations
 
