@@ -42,3 +42,18 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         durability.make_directory(tmp_path / "file")
     with pytest.raises(NotADirectoryError):
         durability.make_directory(tmp_path / "file" / "below")
+
+
+def test_writing_begins_and_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.write(b"x" * 10_000)
+        file.flush()
+        durability.start_writing(file.fileno(), 0, 10_000)
+    assert path.read_bytes() == b"x" * 10_000
+
+
+def test_where_there_is_no_such_call_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durability, "_sync_file_range", None)
+    with (tmp_path / "file").open("wb") as file:
+        durability.start_writing(file.fileno(), 0, 1)

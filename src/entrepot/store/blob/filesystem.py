@@ -23,6 +23,7 @@ from pathlib import Path
 
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.error import StorageFull
+from entrepot.domain.limit import MIB
 from entrepot.store.blob.base import Appended, Ledger, Location, Segment, Staging, StagingGone, StoredObject
 from entrepot.store.blob.files import (
     DurableDirectories,
@@ -32,7 +33,11 @@ from entrepot.store.blob.files import (
     refusal_noticed,
     write_all,
 )
-from entrepot.store.durability import SyncFailed, fsync, fsync_path
+from entrepot.store.durability import SyncFailed, fsync, fsync_path, start_writing
+
+START_BYTES = 8 * MIB
+"""After so many bytes of an append the disk is set to work: it takes 0.19 s for 512 MiB at the end otherwise, during
+which the client waits for its 201."""
 
 DISCARD_ATTEMPTS = 10
 LINK_ATTEMPTS = 10
@@ -246,6 +251,7 @@ class FileWriter:
         self._name = f"{name}.segment"
         self._before_bytes = size_bytes
         self._written_bytes = 0
+        self._started_bytes = 0
         self._fd: int | None = None
         with _gone_noticed(storage_key):
             self._directory_fd: int | None = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -257,6 +263,9 @@ class FileWriter:
                 self._fd = os.open(self._name, _CREATE, 0o600, dir_fd=self._directory_fd)
             write_all(self._fd, data)
         self._written_bytes += len(data)
+        if self._written_bytes - self._started_bytes >= START_BYTES:
+            start_writing(self._fd, self._started_bytes, self._written_bytes - self._started_bytes)
+            self._started_bytes = self._written_bytes
 
     def finish(self) -> Appended:
         segments = (Segment(self._name, self._written_bytes),) if self._written_bytes else ()

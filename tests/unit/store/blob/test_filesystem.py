@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from entrepot.domain.error import StorageFull
+from entrepot.store.blob import filesystem
 from entrepot.store.blob.base import Location, Segment, Staging, StagingGone
 from entrepot.store.blob.filesystem import FilesystemBlobStore
 from tests.support.ledger import MemoryLedger
@@ -172,3 +173,14 @@ def test_directories_that_others_made_are_made_durable_once(tmp_path: Path, monk
         store.publish(key, [segment], None, MemoryLedger())
         assert [path for path in synced if path == str(root / "blobs")] == ([] if place else [str(root / "blobs")])
         assert synced[-1] == str(root / "blobs/ab")
+
+
+def test_the_disk_is_set_to_work_while_bytes_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[int, int]] = []
+    monkeypatch.setattr(filesystem, "START_BYTES", 10)
+    monkeypatch.setattr(filesystem, "start_writing", lambda _, start, count: started.append((start, count)))
+    writer = FilesystemBlobStore(tmp_path, 0).append(KEY, 0, None, "append", MemoryLedger())
+    for piece in (b"1234", b"567890", b"1" * 25, b"1"):
+        writer.write(memoryview(piece))
+    writer.finish()
+    assert started == [(0, 10), (10, 25)]
