@@ -1,0 +1,123 @@
+"""Actions: the IAM names of what can be done, and the patterns by which policies name them.
+
+Spec: Service Authorization Reference, "Actions, resources, and condition keys": ECR, ECR Public, STS, IAM, KMS, EC2. Of
+IAM and EC2 those that have to do with identities and endpoints of a registry. Names are compared without case.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from entrepot.domain.policy.fault import Fault, PolicyInvalid
+from entrepot.domain.policy.wildcard import Pattern, pattern_of
+
+_VENDOR = re.compile(r"[A-Za-z0-9.-]+")
+
+_NAMES: Final = {
+    "ecr": """
+        BatchCheckLayerAvailability BatchDeleteImage BatchGetImage BatchGetRepositoryScanningConfiguration
+        BatchImportUpstreamImage CompleteLayerUpload CreatePullThroughCacheRule CreateRepository
+        CreateRepositoryCreationTemplate DeleteLifecyclePolicy DeletePullThroughCacheRule DeleteRegistryPolicy
+        DeleteRepository DeleteRepositoryCreationTemplate DeleteRepositoryPolicy DeleteSigningConfiguration
+        DeregisterPullTimeUpdateExclusion DescribeImageReplicationStatus DescribeImageScanFindings
+        DescribeImageSigningStatus DescribeImages DescribePullThroughCacheRules DescribeRegistry
+        DescribeReplicationBackfillResults DescribeRepositories DescribeRepositoryCreationTemplates GetAccountSetting
+        GetAuthorizationToken GetDownloadUrlForLayer GetImageCopyStatus GetLifecyclePolicy GetLifecyclePolicyPreview
+        GetRegistryPolicy GetRegistryScanningConfiguration GetRepositoryPolicy GetSigningConfiguration
+        InitiateLayerUpload ListImageReferrers ListImages ListPullTimeUpdateExclusions ListReplicationBackfills
+        ListTagsForResource PutAccountSetting PutImage PutImageScanningConfiguration PutImageTagMutability
+        PutLifecyclePolicy PutRegistryPolicy PutRegistryScanningConfiguration PutReplicationConfiguration
+        PutSigningConfiguration RegisterPullTimeUpdateExclusion ReplicateImage SetRepositoryPolicy StartImageScan
+        StartLifecyclePolicyPreview StartReplicationBackfill StopReplicationBackfill TagResource UntagResource
+        UpdateImageStorageClass UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate UploadLayerPart
+        ValidatePullThroughCacheRule
+        """,
+    "ecr-public": """
+        BatchCheckLayerAvailability BatchDeleteImage CompleteLayerUpload CreateRepository DeleteRepository
+        DeleteRepositoryPolicy DescribeImageTags DescribeImages DescribeRegistries DescribeRepositories
+        GetAuthorizationToken GetRegistryCatalogData GetRepositoryCatalogData GetRepositoryPolicy InitiateLayerUpload
+        ListTagsForResource PutImage PutRegistryCatalogData PutRepositoryCatalogData SetRepositoryPolicy TagResource
+        UntagResource UploadLayerPart
+        """,
+    "sts": """
+        AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity DecodeAuthorizationMessage GetAccessKeyInfo
+        GetCallerIdentity GetFederationToken GetServiceBearerToken GetSessionToken SetSourceIdentity TagSession
+        """,
+    "iam": """
+        AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy CreateAccessKey CreateGroup
+        CreateOpenIDConnectProvider CreatePolicy CreatePolicyVersion CreateRole CreateServiceLinkedRole CreateUser
+        DeleteAccessKey DeleteGroup DeleteGroupPolicy DeleteOpenIDConnectProvider DeletePolicy DeletePolicyVersion
+        DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUser DeleteUserPermissionsBoundary
+        DeleteUserPolicy DetachGroupPolicy DetachRolePolicy DetachUserPolicy GetAccessKeyLastUsed
+        GetAccountAuthorizationDetails GetAccountSummary GetContextKeysForCustomPolicy GetContextKeysForPrincipalPolicy
+        GetGroup GetGroupPolicy GetOpenIDConnectProvider GetPolicy GetPolicyVersion GetRole GetRolePolicy GetUser
+        GetUserPolicy ListAccessKeys ListAccountAliases ListAttachedGroupPolicies ListAttachedRolePolicies
+        ListAttachedUserPolicies ListEntitiesForPolicy ListGroupPolicies ListGroups ListGroupsForUser
+        ListInstanceProfilesForRole ListOpenIDConnectProviders ListPolicies ListPolicyTags ListPolicyVersions
+        ListRolePolicies ListRoleTags ListRoles ListUserPolicies ListUserTags ListUsers PassRole PutGroupPolicy
+        PutRolePermissionsBoundary PutRolePolicy PutUserPermissionsBoundary PutUserPolicy RemoveUserFromGroup
+        SetDefaultPolicyVersion SimulateCustomPolicy SimulatePrincipalPolicy TagPolicy TagRole TagUser UntagPolicy
+        UntagRole UntagUser UpdateAccessKey UpdateAssumeRolePolicy UpdateGroup UpdateRole UpdateRoleDescription
+        UpdateUser
+        """,
+    "kms": """
+        CancelKeyDeletion CreateAlias CreateGrant CreateKey Decrypt DeleteAlias DescribeKey DisableKey
+        DisableKeyRotation EnableKey EnableKeyRotation Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext
+        GetKeyPolicy GetKeyRotationStatus ListAliases ListGrants ListKeyPolicies ListKeys ListResourceTags
+        ListRetirableGrants PutKeyPolicy ReEncryptFrom ReEncryptTo RetireGrant RevokeGrant ScheduleKeyDeletion
+        TagResource UntagResource UpdateAlias UpdateKeyDescription
+        """,
+    "ec2": """
+        CreateTags CreateVpcEndpoint DeleteTags DeleteVpcEndpoints DescribeAvailabilityZones DescribeRegions
+        DescribeVpcEndpointServices DescribeVpcEndpoints DescribeVpcs ModifyVpcEndpoint
+        """,
+}
+
+ACTIONS: Final = tuple(f"{service}:{name}" for service, names in _NAMES.items() for name in names.split())
+"""Every action that a policy of ours can open or close."""
+
+TRUST_ACTIONS: Final = frozenset(
+    {
+        "sts:assumerole",
+        "sts:assumerolewithsaml",
+        "sts:assumerolewithwebidentity",
+        "sts:setsourceidentity",
+        "sts:tagsession",
+    }
+)
+"""What a role's trust policy may speak of, in lower case."""
+
+
+def action_pattern(text: str) -> Pattern:
+    """The pattern of an Action or NotAction; it matches names in lower case."""
+    return pattern_of(text.lower())
+
+
+def expand(text: str) -> tuple[str, ...]:
+    """The known actions that a pattern such as `ecr:Get*` names."""
+    pattern = action_pattern(text)
+    return tuple(action for action in ACTIONS if pattern.matches(action.lower()))
+
+
+def check_vendor(text: str, position: str) -> None:
+    """Check that an action names its service, the first thing that IAM looks at.
+
+    Raises:
+        PolicyInvalid: no colon, and not `*`.
+    """
+    if ":" not in text and text != "*":
+        raise PolicyInvalid(Fault.NO_VENDOR, position)
+
+
+def check_action(text: str, position: str) -> None:
+    """Check the form of an action: `*`, or a service without wildcards, a colon, and a name with or without.
+
+    Raises:
+        PolicyInvalid: more than one colon, or not a service.
+    """
+    vendor, _, name = text.partition(":")
+    if ":" in name:
+        raise PolicyInvalid(Fault.COLONS, position)
+    if vendor != "*" and not _VENDOR.fullmatch(vendor):
+        raise PolicyInvalid(Fault.VENDOR, position, found=vendor)

@@ -1,0 +1,249 @@
+"""Decisions: whether policies of all kinds together let somebody do something, and which statements decided.
+
+Spec: IAM user guide, "Policy evaluation logic", "Cross-account policy evaluation logic", "Permissions boundaries"; STS
+API, AssumeRole; KMS developer guide, "Determining access". Any Deny that applies decides. Endpoint and service control
+policies, where there are any, must allow. Then, by who asks and what for:
+
+- in his own account, his identity policies within boundary and session policy, or a resource's policy, are enough;
+- a role's trust policy and a key's policy must allow in any case: what they say to an account is decided by identity
+  policies, what they say to a user, role or session stands by itself;
+- what is said to a role is limited by boundary and session policy, what is said to its session is not;
+- in another account both sides must allow; services and providers' users have no side of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, NamedTuple
+
+from entrepot.domain.policy.action import TRUST_ACTIONS
+from entrepot.domain.policy.index import Entry, PolicySet
+from entrepot.domain.policy.principal import Grant, Subject
+from entrepot.domain.policy.template import Context
+
+
+class Outcome(Enum):
+    """Decisions, as the simulator names them."""
+
+    ALLOWED = "allowed"
+    EXPLICIT_DENY = "explicitDeny"
+    IMPLICIT_DENY = "implicitDeny"
+
+
+class Layer(Enum):
+    """Kinds of policies, as the words of a denial name them."""
+
+    SERVICE_CONTROL = "service control policy"
+    ENDPOINT = "VPC endpoint policy"
+    RESOURCE = "resource-based policy"
+    REGISTRY = "registry policy"
+    IDENTITY = "identity-based policy"
+    BOUNDARY = "permissions boundary"
+    SESSION = "session policy"
+
+
+class RegistryScope(Enum):
+    """What a registry policy is looked at for."""
+
+    V1 = "V1"
+    """Replication, pull through cache and the making of repositories."""
+    V2 = "V2"
+    """Every action of ECR, but GetAuthorizationToken."""
+
+
+_SCOPE_V1: Final = frozenset({"ecr:createrepository", "ecr:replicateimage", "ecr:batchimportupstreamimage"})
+_IDENTITY_ONLY: Final = "ecr:getauthorizationtoken"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants to do."""
+
+    subject: Subject
+    action: str
+    """Such as `ecr:PutImage`, in any case."""
+    resource: str
+    """An ARN, or `*` for actions without resources."""
+    resource_account_id: str | None
+    """Whose the resource is; for `*`, the caller's own."""
+    context: Context = field(default_factory=dict)
+    key_grant: Grant = Grant.NONE
+    """What a KMS grant on the key says to the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies that a request meets. None: there is no such policy, which only matters for limits."""
+
+    identity: PolicySet = PolicySet()  # noqa: RUF009 (immutable)
+    boundary: PolicySet | None = None
+    session: PolicySet | None = None
+    resource: PolicySet | None = None
+    """The repository's, the role's trust policy, or the key's."""
+    registry: PolicySet | None = None
+    registry_scope: RegistryScope = RegistryScope.V2
+    endpoint: PolicySet | None = None
+    service_control: tuple[PolicySet, ...] = ()
+    """One set for each level of the organisation, each of which must allow."""
+
+
+class Match(NamedTuple):
+    """A statement that applied."""
+
+    layer: Layer
+    entry: Entry
+    grant: Grant
+
+    @property
+    def is_allow(self) -> bool:
+        """Allow, or else Deny."""
+        return self.entry.statement.is_allow
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, by whom, and what else applied."""
+
+    outcome: Outcome
+    layer: Layer | None
+    """Where it was denied: the kind of the Deny, or the kind that did not allow."""
+    decided_by: tuple[Match, ...]
+    """The Denies, or the Allows that together were enough; empty if nothing allowed."""
+    matched: tuple[Match, ...]
+    """Every statement that applied."""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the request may go on."""
+        return self.outcome is Outcome.ALLOWED
+
+
+def evaluate(request: Request, policies: Policies) -> Decision:
+    """Decide one action on one resource."""
+    matched = tuple(_matches(request, policies))
+    denies = tuple(match for match in matched if not match.is_allow)
+    if denies:
+        return Decision(Outcome.EXPLICIT_DENY, denies[0].layer, denies, matched)
+    missing, used = _Votes(request, policies, matched).count()
+    if missing:
+        return Decision(Outcome.IMPLICIT_DENY, missing, (), matched)
+    return Decision(Outcome.ALLOWED, None, tuple(match for match in matched if match.layer in used), matched)
+
+
+def _matches(request: Request, policies: Policies) -> Iterator[Match]:
+    action, subject = request.action.lower(), request.subject
+    for layer, policy_set in _layers(action, policies):
+        for entry in policy_set.matching(action, request.resource, request.context):
+            principals = entry.statement.principals
+            is_deny = not entry.statement.is_allow
+            grant = principals.grant(subject, is_deny=is_deny) if principals else Grant.DIRECT
+            if grant:
+                yield Match(layer, entry, grant)
+
+
+def _layers(action: str, policies: Policies) -> Iterator[tuple[Layer, PolicySet]]:
+    yield from ((Layer.SERVICE_CONTROL, level) for level in policies.service_control)
+    if policies.endpoint:
+        yield Layer.ENDPOINT, policies.endpoint
+    if policies.resource:
+        yield Layer.RESOURCE, policies.resource
+    if policies.registry and _is_in_scope(action, policies.registry_scope):
+        yield Layer.REGISTRY, policies.registry
+    yield Layer.IDENTITY, policies.identity
+    if policies.boundary:
+        yield Layer.BOUNDARY, policies.boundary
+    if policies.session:
+        yield Layer.SESSION, policies.session
+
+
+def _is_in_scope(action: str, scope: RegistryScope) -> bool:
+    if scope is RegistryScope.V1:
+        return action in _SCOPE_V1
+    return action.startswith("ecr:") and action != _IDENTITY_ONLY
+
+
+_ON_RESOURCE: Final = frozenset({Layer.RESOURCE, Layer.REGISTRY})
+_ON_CALLER: Final = frozenset({Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION})
+_LIMITS: Final = frozenset({Layer.BOUNDARY, Layer.SESSION})
+_CEILING: Final = frozenset({Layer.SERVICE_CONTROL, Layer.ENDPOINT})
+
+_Count = tuple[Layer | None, frozenset[Layer]]
+"""The layer that does not allow, if any, and the layers that were needed."""
+
+
+class _Votes:
+    """The Allows that apply, counted; there is no Deny."""
+
+    def __init__(self, request: Request, policies: Policies, matched: tuple[Match, ...]) -> None:
+        self._request, self._policies, self._matched = request, policies, matched
+        self._allowed = {match.layer for match in matched}
+        said = (match.grant for match in matched if match.layer in _ON_RESOURCE)
+        self._grant = max(said, default=Grant.NONE)
+        if _is_of_key(request):
+            self._grant = max(self._grant, request.key_grant)
+
+    def count(self) -> _Count:
+        """Count all: the ceiling first."""
+        missing, used = self._ceiling() or self._rest()
+        return missing, used | _CEILING
+
+    def _ceiling(self) -> _Count | None:
+        if self._policies.endpoint and Layer.ENDPOINT not in self._allowed:
+            return Layer.ENDPOINT, frozenset()
+        allowing = {id(match.entry) for match in self._matched if match.layer is Layer.SERVICE_CONTROL}
+        for level in self._policies.service_control:
+            if not any(id(entry) in allowing for entry in level.entries):
+                return Layer.SERVICE_CONTROL, frozenset()
+        return None
+
+    def _rest(self) -> _Count:
+        request = self._request
+        if request.subject.account_id is None:
+            return (None if self._grant >= Grant.EVERYBODY else Layer.RESOURCE), _ON_RESOURCE
+        if request.subject.account_id != request.resource_account_id:
+            return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE | _ON_CALLER
+        if _is_of_role(request):
+            return self._by_resource(alone=Grant.DIRECT)
+        if _is_of_key(request):
+            return self._by_resource(alone=Grant.EVERYBODY)
+        return self._by_either()
+
+    def _by_resource(self, alone: Grant) -> _Count:
+        """The resource's policy must allow; what it says to less than `alone` needs the caller's side as well."""
+        if self._grant >= alone:
+            return None, _ON_RESOURCE
+        if self._grant is Grant.ROLE:
+            return self._limits(), _ON_RESOURCE | _LIMITS
+        return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE | _ON_CALLER
+
+    def _by_either(self) -> _Count:
+        if self._grant >= Grant.EVERYBODY:
+            return None, _ON_RESOURCE
+        if self._grant is Grant.ROLE and not self._limits():
+            return None, _ON_RESOURCE | _LIMITS
+        return self._caller(), _ON_CALLER
+
+    def _caller(self) -> Layer | None:
+        """What is missing on the caller's side; root needs no policy."""
+        if not self._request.subject.is_root and Layer.IDENTITY not in self._allowed:
+            return Layer.IDENTITY
+        return self._limits()
+
+    def _limits(self) -> Layer | None:
+        if self._policies.boundary and Layer.BOUNDARY not in self._allowed:
+            return Layer.BOUNDARY
+        if self._policies.session and Layer.SESSION not in self._allowed:
+            return Layer.SESSION
+        return None
+
+
+def _is_of_role(request: Request) -> bool:
+    """Whether a role is to be assumed: its trust policy must allow."""
+    return request.action.lower() in TRUST_ACTIONS and ":role/" in request.resource
+
+
+def _is_of_key(request: Request) -> bool:
+    """Whether a KMS key is to be used: its policy, or a grant, must allow."""
+    return request.action.lower().startswith("kms:") and ":key/" in request.resource

@@ -1,0 +1,56 @@
+"""Statements and policies: what documents say, compiled once and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from entrepot.domain.policy.condition import Condition
+from entrepot.domain.policy.principal import Principals
+from entrepot.domain.policy.resource import ArnPattern
+from entrepot.domain.policy.template import Context
+from entrepot.domain.policy.wildcard import Pattern
+
+
+class Version(Enum):
+    """Versions of the language: the older one has no variables."""
+
+    OLD = "2008-10-17"
+    NEW = "2012-10-17"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement. `None` for principals or resources: the document's kind has none, and everything is meant."""
+
+    position: str
+    """Where it stands in its document: `Statement[2]`."""
+    sid: str
+    is_allow: bool
+    actions: tuple[Pattern, ...]
+    is_action_negated: bool
+    principals: Principals | None
+    resources: tuple[ArnPattern, ...] | None
+    is_resource_negated: bool
+    conditions: tuple[Condition, ...]
+
+    def names_action(self, action: str) -> bool:
+        """Whether it speaks of an action, given in lower case."""
+        return any(pattern.matches(action) for pattern in self.actions) != self.is_action_negated
+
+    def applies(self, arn: str, context: Context) -> bool:
+        """Whether resource and conditions fit; the action and who asks are looked at elsewhere."""
+        return self._names_resource(arn, context) and all(condition.holds(context) for condition in self.conditions)
+
+    def _names_resource(self, arn: str, context: Context) -> bool:
+        if self.resources is None:
+            return True
+        return any(pattern.matches(arn, context) for pattern in self.resources) != self.is_resource_negated
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A document."""
+
+    version: Version
+    statements: tuple[Statement, ...]
