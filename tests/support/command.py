@@ -29,7 +29,7 @@ def environment_of(server: Server) -> dict[str, str]:
 def run_command(server: Server, *arguments: object, dies_at: int | None = None) -> subprocess.CompletedProcess[str]:
     """Run `entrepot ARGUMENT… --data-dir` of the server; with `dies_at`, killed at that step."""
     words = [str(PROGRAM)] if dies_at is None else [sys.executable, "-m", "tests.support.command", str(dies_at)]
-    words += [*map(str, arguments), "--data-dir", str(server.data_dir)]
+    words = [*server.entry, *words, *map(str, arguments), "--data-dir", str(server.data_dir)]
     return subprocess.run(
         words, env=environment_of(server), capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
     )

@@ -54,6 +54,8 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    entry: Sequence[str] = ()
+    """Words before every command of this server, such as those that lead into a mount namespace."""
 
     @property
     def url(self) -> str:
@@ -68,7 +70,7 @@ class Server:
     def command(self) -> Sequence[str]:
         """How it is started."""
         options = ["--data-dir", self.data_dir, "--port", self.port, "--workers", self.workers]
-        return [str(PROGRAM), "serve", *(str(option) for option in options)]
+        return [*self.entry, str(PROGRAM), "serve", *(str(option) for option in options)]
 
     def start(self) -> None:
         """Start it and wait until it serves requests."""

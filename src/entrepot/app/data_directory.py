@@ -75,7 +75,9 @@ class DataDirectory:
             except OSError as error:
                 raise DataDirectoryError(f"cannot make the {name} {path}: {error.strerror}") from error
             if not os.access(path, os.W_OK | os.X_OK):
-                raise DataDirectoryError(f"cannot write to the {name} {path}: permission denied")
+                is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+                reason = "read-only file system" if is_read_only else "permission denied"
+                raise DataDirectoryError(f"cannot write to the {name} {path}: {reason}")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -6,11 +6,13 @@ Whatever prevents a command is one line in the operator's words.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from entrepot.app import blob_place, engine
@@ -71,7 +73,13 @@ def run(settings: Settings, act: Callable[[Workbench], Awaitable[T]]) -> T:
         async with opened(settings) as bench:
             return await act(bench)
 
+    structlog.configure(logger_factory=_log_to_standard_error)
     return spoken(lambda: asyncio.run(work()))
+
+
+def _log_to_standard_error(*_: object) -> structlog.PrintLogger:
+    """Standard output belongs to what the command prints, which may be JSON for a program."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def spoken(act: Callable[[], T]) -> T:
