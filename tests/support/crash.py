@@ -34,7 +34,8 @@ from entrepot.service.key import KeyService
 from entrepot.service.repository import RepositoryService
 from entrepot.store.metadata import schema
 from entrepot.store.metadata.sqlite import SqliteDatabase
-from tests.support.bytes import APP, Worker, body, digest_of, files_below, keys_of, open_storage
+from tests.support.bytes import APP, Worker, body, digest_of, keys_of, storage_at
+from tests.support.place import Files, Place
 from tests.support.service import ACCOUNT, REGISTRY
 
 MASTER = bytes(32)
@@ -111,6 +112,11 @@ class Client:
         self._path.write_text(text)
 
 
+def place_of(directory: Path) -> Place:
+    """Where the blobs of a push are; other programs put theirs elsewhere."""
+    return Files(directory / "blobs")
+
+
 async def prepare(directory: Path, _: bool) -> None:
     """A database with one repository."""
     engine = create_engine(f"sqlite:///{directory / 'entrepot.db'}")
@@ -128,7 +134,7 @@ async def push(directory: Path, is_encrypting: bool) -> None:
     client = Client(directory)
     database = FusedDatabase(directory / "entrepot.db")
     keys = await KeyService.open(database, Context(), MASTER)
-    storage = open_storage(directory / "blobs", keys, Context(), is_encrypting=is_encrypting)
+    storage = storage_at(place_of(directory), keys, Context(), is_encrypting=is_encrypting)
     worker = Worker(database, Context(), keys, storage)
     if client.upload_id is None:
         client.remember(upload_id=await worker.start())
@@ -154,7 +160,7 @@ async def push_at_once(directory: Path, is_encrypting: bool) -> None:
     client = Client(directory)
     database = FusedDatabase(directory / "entrepot.db")
     keys = await KeyService.open(database, Context(), MASTER)
-    storage = open_storage(directory / "blobs", keys, Context(), is_encrypting=is_encrypting)
+    storage = storage_at(place_of(directory), keys, Context(), is_encrypting=is_encrypting)
     worker = Worker(database, Context(), keys, storage)
     if client.upload_id is None:
         client.remember(upload_id=await worker.start())
@@ -176,7 +182,7 @@ async def check(directory: Path, is_encrypting: bool) -> None:
     later = Context(now=lambda: datetime.now(UTC) + timedelta(days=2))
     database = SqliteDatabase(directory / "entrepot.db")
     keys = await KeyService.open(database, later, MASTER)
-    storage = open_storage(directory / "blobs", keys, later, is_encrypting=is_encrypting)
+    storage = storage_at(place_of(directory), keys, later, is_encrypting=is_encrypting)
     worker = Worker(database, later, keys, storage)
     view = await worker.blobs.view(ACCOUNT, REGISTRY, APP, digest_of(DATA))
     if Client(directory).is_done:
@@ -186,9 +192,9 @@ async def check(directory: Path, is_encrypting: bool) -> None:
     await worker.uploads.sweep()
     later_still = later.now() + timedelta(hours=1)
     await worker.uploads.sweep(later_still)
-    found = sorted(path.name for path in files_below(directory / "blobs"))
+    found = place_of(directory).names()
     assert found == sorted(await keys_of(database)), f"left over: {found}"
-    assert not list((directory / "blobs" / "staging").glob("*/*")), "a staging directory was left over"
+    assert not place_of(directory).is_staging_left(), "a staging directory was left over"
     assert (await worker.uploads.sweep(later_still)).objects == 0
     await storage.close()
     await database.close()
