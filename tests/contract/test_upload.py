@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection
 
 from entrepot.domain.digest import EMPTY_SHA256
 from entrepot.domain.error import (
@@ -27,6 +29,9 @@ from entrepot.domain.repository import RepositoryName
 from entrepot.domain.upload import UploadKind
 from entrepot.service.repository import RepositoryService
 from entrepot.service.upload import intake
+from entrepot.store.blob.base import Staging
+from entrepot.store.metadata.base import to_micros
+from entrepot.store.metadata.doomed import doom
 from tests.support.bytes import APP, WEB, Worker, body, digest_of, keys_of
 from tests.support.place import Files, Place
 from tests.support.service import ACCOUNT, REGISTRY, Clock
@@ -427,6 +432,27 @@ async def test_store_that_refuses_to_delete_is_asked_again(
         assert (await worker.uploads.sweep()).objects == 0
     assert (await worker.uploads.sweep()).objects == 1
     assert place.names() == []
+
+
+async def test_one_sweep_frees_everything_but_what_the_store_will_not_let_go_of(
+    worker: Worker, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much was deleted, and however many objects at the head of the queue cannot be removed."""
+    monkeypatch.setattr(importlib.import_module("entrepot.service.upload.sweep"), "BATCH", 4)
+    stuck, rest = [f"stuck-{n:04}" for n in range(6)], [f"later-{n:04}" for n in range(100)]
+    delete, due = worker.storage.store.delete, to_micros(clock.now)
+
+    def delete_some(staging: Staging) -> None:
+        _refuse() if staging.storage_key in stuck else delete(staging)
+
+    def doom_all(connection: Connection) -> None:
+        for place, key in enumerate(stuck + rest):
+            doom(connection, Staging(key), worker.storage.store.name, due + place // 10)
+
+    await worker.database.write(doom_all)
+    clock.forward(seconds=1)
+    monkeypatch.setattr(worker.storage.store, "delete", delete_some)
+    assert (await worker.uploads.sweep()).objects == len(rest)
 
 
 async def test_push_counts_even_if_staging_cannot_be_removed(

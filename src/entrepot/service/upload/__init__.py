@@ -152,7 +152,7 @@ class UploadService:
         self._hashes.forget(upload_id)
 
     async def sweep(self, now: datetime | None = None) -> Swept:
-        """Remove expired uploads and doomed bytes; bounded, safe to run in every worker."""
+        """Remove expired uploads and doomed bytes; safe to run in every worker."""
         moment = self._context.now_micros() if now is None else to_micros(now)
         return await sweep(self._database, self._storage, moment)
 

@@ -19,7 +19,6 @@ from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
 
 BATCH = 100
-BATCHES_MAX = 20
 _MICROS = 1_000_000
 
 log = structlog.get_logger(__name__)
@@ -34,24 +33,31 @@ class Swept:
 
 
 async def sweep(database: Database, storage: Storage, now: int) -> Swept:
-    """Remove at most BATCHES_MAX batches of each kind; `now` in microseconds UTC. Safe to run in parallel."""
-    uploads = objects = 0
-    for _ in range(BATCHES_MAX):
+    """Remove everything whose time has come at `now`, in microseconds UTC. Safe to run in parallel."""
+    return Swept(await _expire_uploads(database, now), await _remove_objects(database, storage, now))
+
+
+async def _expire_uploads(database: Database, now: int) -> int:
+    uploads, expired = 0, BATCH
+    while expired == BATCH:
         expired = await database.write(lambda connection: _expire(connection, now))
         uploads += expired
-        if expired < BATCH:
-            break
-    for _ in range(BATCHES_MAX):
-        if await database.lookup(lambda connection: collection_hold.is_held(connection, now)):
-            break
-        due = await database.read(lambda connection: doomed.list_due(connection, storage.store.name, now, BATCH))
+    return uploads
+
+
+async def _remove_objects(database: Database, storage: Storage, now: int) -> int:
+    """Remove what is doomed. What the store will not let go of is passed by, until the next run."""
+    objects, last = 0, None
+    while not await database.lookup(lambda connection: collection_hold.is_held(connection, now)):
+        due = await database.read(partial(doomed.list_due, store=storage.store.name, now=now, limit=BATCH, after=last))
         gone = [one.name for one in due if await _remove(storage, one)]
         if gone:
             await database.write(partial(doomed.forget, names=gone))
         objects += len(gone)
-        if len(gone) < BATCH:
+        if len(due) < BATCH:
             break
-    return Swept(uploads, objects)
+        last = due[-1]
+    return objects
 
 
 def _expire(connection: Connection, now: int) -> int:

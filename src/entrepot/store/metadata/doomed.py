@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT compiles for SQLite too
 
 from entrepot.store.blob.base import Staging
@@ -25,6 +25,8 @@ class Doomed:
     name: str
     """Of its row."""
     staging: Staging
+    not_before: int
+    """When its bytes may go, in microseconds UTC."""
 
     @property
     def object_stays(self) -> bool:
@@ -48,13 +50,19 @@ def doom(connection: Connection, staging: Staging, store: str, not_before: int, 
     _DOOM.change(connection, row)
 
 
-def list_due(connection: Connection, store: str, now: int, limit: int) -> list[Doomed]:
-    """Objects whose time has come, longest due first."""
+def list_due(connection: Connection, store: str, now: int, limit: int, after: Doomed | None = None) -> list[Doomed]:
+    """Objects whose time has come, longest due first; only those behind `after`, when there is one."""
     columns = doomed_object.c
-    statement = select(columns.storage_key, columns.appends, columns.has_parts)
+    place = tuple_(columns.not_before, columns.storage_key)
+    statement = select(columns.storage_key, columns.appends, columns.has_parts, columns.not_before)
     statement = statement.where(columns.store == store, columns.not_before <= now)
-    due = connection.execute(statement.order_by(columns.not_before).limit(limit))
-    return [Doomed(name, Staging(name.removesuffix(STAGING_SUFFIX), appends, parts)) for name, appends, parts in due]
+    if after is not None:
+        statement = statement.where(place > tuple_(after.not_before, after.name))
+    due = connection.execute(statement.order_by(columns.not_before, columns.storage_key).limit(limit))
+    return [
+        Doomed(name, Staging(name.removesuffix(STAGING_SUFFIX), appends, parts), not_before)
+        for name, appends, parts, not_before in due
+    ]
 
 
 def forget(connection: Connection, names: Sequence[str]) -> None:
