@@ -198,6 +198,18 @@ async def test_live_bytes_are_no_longer_to_be_removed_after_repair(ward: Ward) -
     assert await ward.worker.pull(LAYER) == LAYER
 
 
+async def test_garbage_that_the_collector_would_never_see_is_a_notice(ward: Ward) -> None:
+    await ward.run("DELETE FROM manifest_reference WHERE manifest_id = (SELECT min(id) FROM manifest) AND position = 0")
+    await ward.run("UPDATE repository_blob SET is_settled = :yes", yes=True)
+    found = [one for one in await ward.verify() if one.invariant == "garbage-known"]
+    assert [(one.table, one.is_damage) for one in found] == [("repository_blob", False)]
+    await ward.run("DELETE FROM repository_blob WHERE blob_id = :id", id=int(str(found[0].key).split("/")[1]))
+    found = [one for one in await ward.verify() if one.invariant == "garbage-known"]
+    assert [one.table for one in found] == ["blob"]
+    await ward.repair()
+    assert "garbage-known" not in await ward.broken()
+
+
 async def test_staged_bytes_that_power_took_are_a_notice(ward: Ward) -> None:
     upload = await ward.worker.start(UploadKind.OCI)
     await ward.worker.append(upload, b"begun")

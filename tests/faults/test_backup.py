@@ -108,12 +108,28 @@ def test_a_restore_that_is_killed_at_every_step_goes_on(sqlite_server: Server, t
     key = tmp_path / "key"
     shutil.copy(sqlite_server.data_dir / "master.key", key)
     copy = Server(tmp_path / "restored", tmp_path / "home2")
-    kills = run_until_done(copy, "restore", target, "--key-file", key, stride=4, is_done=is_restored)
+    kills = run_until_done(copy, "restore", target, "--key-file", key, stride=3, is_done=is_restored)
     assert kills > 3
     assert json_of(run_command(copy, "verify", "--digests", "--json"))["images"] == 1
     copy.start()
     RegistryClient(copy).request("GET", "/v2/faults/manifests/v1").expect(200)
     copy.close()
+
+
+def test_a_restore_that_was_cut_off_right_before_its_end_is_finished(backed_up: Path, tmp_path: Path) -> None:
+    """But not where a server was started in between and made a database of its own."""
+    copy, key = Server(tmp_path / "restored", tmp_path / "home2"), tmp_path / "data" / "master.key"
+    assert run_command(copy, "restore", backed_up, "--key-file", key).returncode == 0
+    mark = copy.data_dir / "restore.partial"
+    mark.write_text(f"{backed_up}\n")
+    assert run_command(copy, "restore", backed_up, "--key-file", key).returncode == 0
+    assert not mark.exists()
+    other = Server(tmp_path / "other", tmp_path / "home3")
+    other.start()
+    other.stop()
+    (other.data_dir / "restore.partial").write_text(f"{backed_up}\n")
+    refused = run_command(other, "restore", backed_up, "--key-file", key)
+    assert (refused.returncode, "is not empty" in refused.stderr) == (2, True)
 
 
 def is_restored(server: Server) -> bool:

@@ -90,6 +90,16 @@ async def test_no_job_begins(registry: RunningRegistry) -> None:
     assert len(await jobs.claim("me", [JobKind.UPLOAD_SWEEP], 1)) == 1
 
 
+async def test_nothing_is_collected(registry: RunningRegistry) -> None:
+    await registry.create_repository("app")
+    await registry.client.put_blob("app", b"layer")
+    registry.clock.advance(30 * 24 * 3600)
+    await turn_on(registry)
+    assert (await registry.services.garbage.collect()).blobs == 0
+    await turn_off(registry)
+    assert (await registry.services.garbage.collect()).blobs == 1
+
+
 async def test_a_second_beginning_changes_only_the_reason(registry: RunningRegistry) -> None:
     await turn_on(registry)
     await registry.database.write(partial(maintenance.begin, reason="still", now=99))

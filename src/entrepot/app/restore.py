@@ -30,6 +30,7 @@ from entrepot.store.metadata.sqlite import SqliteDatabase
 
 MARK = "restore.partial"
 DATABASE = "metadata.restoring"
+SQLITE = "metadata.sqlite"
 _HARMLESS = frozenset({"server.lock", MARK})
 
 
@@ -48,22 +49,29 @@ def _restore(settings: Settings, source: Path, key_file: Path | None, on_step: O
     directory = DataDirectory.of(settings)
     directory.create()
     with directory.locked():
-        _check_empty(directory)
+        _check_empty(directory, source / record.snapshot)
         _mark(directory, source)
-        file = directory.path / DATABASE
-        _copy_snapshot(record, source, file)
-        key = _find_key(settings, source, key_file)
-        asyncio.run(_check_key(file, key))
-        asyncio.run(_bring(source, directory, file, on_step))
-        on_step(Step("database", 0, 1))
-        if settings.master_key is None and not directory.find_master_key(settings):
-            directory.put_master_key(key)
-        _put_database(settings, directory, file)
-        for left in (MARK, *(path.name for path in directory.path.glob(f"{DATABASE}*"))):
+        if not _has_database(directory):
+            _fill(settings, record, source, key_file, on_step)
+        for left in (*(path.name for path in directory.path.glob(f"{DATABASE}*")), MARK):
             (directory.path / left).unlink()
 
 
-def _check_empty(directory: DataDirectory) -> None:
+def _fill(settings: Settings, record: BackupRecord, source: Path, key_file: Path | None, on_step: OnStep) -> None:
+    """Everything in order, the database last."""
+    directory = DataDirectory.of(settings)
+    file = directory.path / DATABASE
+    _copy_snapshot(record, source, file)
+    key = _find_key(settings, source, key_file)
+    asyncio.run(_check_key(file, key))
+    asyncio.run(_bring(source, directory, file, on_step))
+    on_step(Step("database", 0, 1))
+    if settings.master_key is None and not directory.find_master_key(settings):
+        directory.put_master_key(key)
+    _put_database(settings, directory, file)
+
+
+def _check_empty(directory: DataDirectory, original: Path) -> None:
     """Refuse a directory that is in use; one that a restore was cut off in goes on.
 
     Raises:
@@ -71,8 +79,15 @@ def _check_empty(directory: DataDirectory) -> None:
     """
     is_begun = (directory.path / MARK).exists()
     found = {path.name for path in directory.path.iterdir()} - _HARMLESS
-    if "metadata.sqlite" in found or (found - {"store"} and not is_begun) or _has_objects(directory, is_begun):
+    is_free = is_begun or (not found - {"store"} and not any(directory.blobs.iterdir()))
+    if is_free and _has_database(directory):  # its last step was done: unless a server made another one
+        is_free = original.exists() and snapshot.check_of(original) == snapshot.check_of(directory.path / SQLITE)
+    if not is_free:
         raise CommandError(f"{directory.path} is not empty: restore into a new directory")
+
+
+def _has_database(directory: DataDirectory) -> bool:
+    return (directory.path / SQLITE).exists()
 
 
 def _mark(directory: DataDirectory, source: Path) -> None:
@@ -87,10 +102,6 @@ def _mark(directory: DataDirectory, source: Path) -> None:
             f"{directory.path} holds half of another backup, {mark.read_text().strip()}: remove it first"
         )
     mark.write_text(said)
-
-
-def _has_objects(directory: DataDirectory, is_begun: bool) -> bool:
-    return not is_begun and any(directory.blobs.iterdir())
 
 
 def _copy_snapshot(record: BackupRecord, source: Path, file: Path) -> None:

@@ -17,6 +17,7 @@ INVARIANTS: Mapping[str, str] = {
     "link-domain": "A repository holds only blobs of its own encryption domain.",
     "doomed-dead": "No object that a blob or an upload counts on is to be removed.",
     "storage-key-once": "A storage key belongs to one blob or one upload.",
+    "garbage-known": "What nothing keeps is marked for the collector, which looks at nothing else.",
     "key-opens": "Every sealed key opens with the master key.",
     "image-digest": "The bytes of a manifest have its digest and size.",
     "image-references": "The references of an image are what its manifest says, in order, each with its row.",
@@ -28,8 +29,8 @@ INVARIANTS: Mapping[str, str] = {
 }
 """Name of each invariant, and what always holds."""
 
-_NOTICES = frozenset({"upload-bytes"})
-"""What may be broken without damage: its client is told, and begins again."""
+_NOTICES = frozenset({"upload-bytes", "garbage-known"})
+"""What may be broken without damage: a client is told and begins again, or space is not freed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from entrepot.service.storage import Storage
 from entrepot.service.verify import Verifier
 from entrepot.service.verify.finding import Finding, Key
 from entrepot.service.verify.orphan import OBJECTS
+from entrepot.store.metadata import relation, verify
 from entrepot.store.metadata import set_aside as rows
-from entrepot.store.metadata import verify
 from entrepot.store.metadata.base import Database
 
 KEPT_MICROS = 7 * 24 * 3600 * 1_000_000
 BY_HAND = "not repaired"
+GONE = "gone meanwhile"
 
 _OF_BLOBS = frozenset({"blob-bytes", "blob-digest"})
 _OF_IMAGES = frozenset({"image-digest", "image-references"})
@@ -39,16 +40,23 @@ class Repairer:
     async def repair(self, finding: Finding) -> Finding:
         """The finding with what was done about it."""
         if finding.invariant in _OF_BLOBS | _OF_IMAGES and not await self._verifier.look_again(finding):
-            return replace(finding, cured="gone meanwhile")
+            return replace(finding, cured=GONE)
+        return replace(finding, cured=await self._cure(finding))
+
+    async def _cure(self, finding: Finding) -> str:
         if finding.invariant in _OF_BLOBS:
-            return replace(finding, cured=await self._blob(finding))
+            return await self._blob(finding)
         if finding.invariant in _OF_IMAGES:
-            return replace(finding, cured=await self._image(finding))
+            return await self._image(finding)
         if finding.invariant in _OF_SINGLE_ROWS:
-            return replace(finding, cured=await self._row(finding))
+            return await self._row(finding)
         if finding.table == OBJECTS:
-            return replace(finding, cured=await self._object(str(finding.key)))
-        return replace(finding, cured=BY_HAND)
+            return await self._object(str(finding.key))
+        return await self._mark_garbage() if finding.invariant == "garbage-known" else BY_HAND
+
+    async def _mark_garbage(self) -> str:
+        await self._database.write(relation.mark_garbage)
+        return "the collector is told"
 
     async def _blob(self, finding: Finding) -> str:
         blob_id, now = int(finding.key), self._context.now_micros()
@@ -85,10 +93,10 @@ class Repairer:
             moved = await self._database.write(change)
         except IntegrityError:
             return f"{BY_HAND}: other rows refer to it"
-        return "the row is set aside" if moved else "gone meanwhile"
+        return "the row is set aside" if moved else GONE
 
     async def _object(self, storage_key: Key) -> str:
         if await self._database.read(partial(verify.named_keys, storage_keys=[str(storage_key)])):
             return "named meanwhile"
         place = await self._storage.publish(self._storage.store.set_aside, str(storage_key))
-        return f"moved to {place}" if place else "gone meanwhile"
+        return f"moved to {place}" if place else GONE

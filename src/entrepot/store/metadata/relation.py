@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    update,
 )
 
 from entrepot.store.metadata.doomed import STAGING_SUFFIX
@@ -93,8 +94,33 @@ def _own_relations() -> Iterator[Relation]:
     is_blob = exists().where(blob.c.storage_key == name)  # what was staged for a blob may go
     is_upload = exists().where(upload.c.storage_key == func.replace(name, STAGING_SUFFIX, ""))
     yield Relation("doomed-dead", doomed_object, "is to be removed and in use", of_doomed.where(is_blob | is_upload))
+    yield from _garbage_marks()
     of_upload = select(*_key(upload)).join(blob, blob.c.storage_key == upload.c.storage_key)
     yield Relation("storage-key-once", upload, "has the storage key of a blob", of_upload)
+
+
+_IS_REFERENCED = exists().where(
+    manifest_reference.c.repository_id == repository_blob.c.repository_id,
+    manifest_reference.c.blob_id == repository_blob.c.blob_id,
+)
+_IS_LINKED = exists().where(repository_blob.c.blob_id == blob.c.id)
+_FORGOTTEN_LINK = repository_blob.c.is_settled & ~_IS_REFERENCED
+_FORGOTTEN_BLOB = ~blob.c.is_loose & ~_IS_LINKED
+
+
+def _garbage_marks() -> Iterator[Relation]:
+    """What the collector would never look at."""
+    links = select(*_key(repository_blob)).where(_FORGOTTEN_LINK)
+    yield Relation("garbage-known", repository_blob, "no image needs it, and the collector does not know", links)
+    blobs = select(*_key(blob)).where(_FORGOTTEN_BLOB)
+    yield Relation("garbage-known", blob, "no repository holds it, and the collector does not know", blobs)
+
+
+def mark_garbage(connection: Connection) -> int:
+    """Have the collector look at what `garbage-known` finds; how many rows."""
+    links = update(repository_blob).where(_FORGOTTEN_LINK).values(is_settled=False)
+    blobs = update(blob).where(_FORGOTTEN_BLOB).values(is_loose=True)
+    return connection.execute(links).rowcount + connection.execute(blobs).rowcount
 
 
 def _foreign_keys() -> Iterator[Relation]:
