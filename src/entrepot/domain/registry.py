@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from entrepot.domain.error import InvalidParameter
@@ -53,6 +54,7 @@ class Registry:
         return f"arn:{self.partition}:ecr:{self.region}:{self.account_id}:repository/{name}"
 
 
+@lru_cache(maxsize=256)
 def partition_of(region: str) -> str:
     """The AWS partition that a region belongs to."""
     return next((partition for prefix, partition, _ in _PARTITIONS if region.startswith(prefix)), "aws")
