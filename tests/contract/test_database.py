@@ -21,11 +21,11 @@ from tests.support.service import REGISTRY
 DEADLINE = 20
 
 
-def add(account_id: str) -> Callable[[Connection], str]:
+def add(account_id: str, name: str = "n") -> Callable[[Connection], str]:
     """A change that adds an account and returns its id."""
 
     def change(connection: Connection) -> str:
-        row = {"id": account_id, "name": "n", "access_epoch": 1, "created_at": 2}
+        row = {"id": account_id, "name": name, "access_epoch": 1, "created_at": 2}
         connection.execute(insert(account), row)
         return account_id
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.domain.limit import MIB
 from entrepot.store.metadata import sqlite_log
 from entrepot.store.metadata.sqlite import SqliteDatabase
 from tests.contract.test_database import add, ids
@@ -103,3 +104,15 @@ async def test_a_log_that_cannot_be_copied_keeps_failing(
         with pytest.raises(OSError, match="Input/output"):
             await sqlite_database.write(add("b"))
     assert await sqlite_database.write(add("c")) == "c"
+
+
+async def test_large_rows_do_not_let_the_log_grow_without_bound(
+    sqlite_database: SqliteDatabase, sqlite_address: SqliteAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few they are: a manifest may have 4 MiB."""
+    monkeypatch.setattr(sqlite_log, "CHECKPOINT_BYTES", MIB)
+    written_bytes = 32 * MIB // 2
+    for number in range(32):
+        await sqlite_database.write(add(str(number), "x" * (MIB // 2)))
+    log = sqlite_address.path.with_name(f"{sqlite_address.path.name}-wal")
+    assert log.stat().st_size < written_bytes // 2, "what was copied did not make room"

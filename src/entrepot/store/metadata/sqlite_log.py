@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from entrepot.store.durability import fsync_path
-from entrepot.store.metadata.sqlite_file import lock_for_writing, raw_connection, sqlite_engine
+from entrepot.store.metadata.sqlite_file import WAL_KEPT_BYTES, lock_for_writing, raw_connection, sqlite_engine
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +28,9 @@ CHECKPOINT_ROWS = 2_000
 """The log is copied into the database when this process has changed so many rows: some 16 MiB of log. SQLite itself
 would do it in the commit that reaches 4 MiB, and keep all others waiting; and would copy pages that every push changes
 four times as often."""
+
+CHECKPOINT_BYTES = WAL_KEPT_BYTES
+"""Also when its file has grown by this: a manifest has up to 4 MiB in one row, and other processes write too."""
 
 Done = Callable[[OSError | None], None]
 """Called in the thread when the wait is over; with the error if the disk would not."""
@@ -41,6 +44,7 @@ class LogSync:
         self._log: int | None = None
         self._is_doubtful = False
         self._rows = 0
+        self._size_bytes = 0
         self._is_checkpoint_due = False
         self._connection: Connection | None = None
         self._waiting: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
@@ -89,12 +93,20 @@ class LogSync:
             if self._is_doubtful:
                 _empty(self._path)
                 self._is_doubtful = False
-            os.fdatasync(self._open())
+            file = self._open()
+            os.fdatasync(file)
+            self._watch(os.fstat(file).st_size)
         except OSError as error:
             log.exception("sqlite.sync_failed")
             self._is_doubtful = True
             return error
         return None
+
+    def _watch(self, size_bytes: int) -> None:
+        """Have a log that has grown much copied. Its file is used again from the start, and cut where it is long."""
+        self._size_bytes = min(self._size_bytes, size_bytes)
+        if size_bytes - self._size_bytes >= CHECKPOINT_BYTES:
+            self._size_bytes, self._is_checkpoint_due = size_bytes, True
 
     def _checkpoint(self) -> None:
         """Copy most of the log beside those who write; then, while they wait, the rest, so that it can begin anew."""
