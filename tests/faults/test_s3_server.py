@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.faults.conftest import running
+from tests.support.command import json_of, run_command
 from tests.support.database import PostgresAddress
 from tests.support.faulty_s3 import Fault, FaultyS3, faulty
 from tests.support.registry_client import OCTETS, RegistryClient, digest_of, with_digest
@@ -150,3 +151,25 @@ def test_another_bucket_than_the_database_counts_on(tmp_path: Path, s3: S3Server
     assert "keeps its blobs in another place" in other
     local = refusal(tmp_path, {"ENTREPOT_MASTER_KEY": MASTER_KEY})
     assert "keeps its blobs in another directory" in local
+
+
+def test_verify_and_backup_of_blobs_in_a_bucket(tmp_path: Path, s3: S3Server) -> None:
+    server = Server(tmp_path / "data", tmp_path / "home", workers=1, environment=settings(s3))
+    with running(server):
+        client = RegistryClient(server)
+        client.create(NAME)
+        client.push_image(NAME, "v1", [b"layer", b"x" * 300_000])
+        said = json_of(run_command(server, "verify", "--digests", "--orphans", "--json"))
+        assert (said["findings"], said["blobs"]) == ([], 3)
+        done = run_command(server, "backup", tmp_path / "backup")
+        assert done.returncode == 0
+        assert "3 blobs are in the bucket and NOT in this backup" in done.stderr
+    copy = Server(tmp_path / "copy", tmp_path / "home-copy", workers=1, environment=settings(s3))
+    said = json_of(run_command(copy, "restore", tmp_path / "backup", "--digests", "--json"))
+    assert (said["findings"], said["images"]) == ([], 1)
+    with running(copy):
+        RegistryClient(copy).request("GET", f"/v2/{NAME}/manifests/v1").expect(200)
+        lost = next(key for key in s3.object_keys() if key.startswith("blobs/"))
+        s3.client().call("DELETE", lost)
+        (finding,) = json_of(run_command(copy, "verify", "--json"), 1)["findings"]
+        assert (finding["invariant"], finding["push_again"][0]["tags"]) == ("blob-bytes", ["v1"])

@@ -79,7 +79,7 @@ def _check_empty(directory: DataDirectory, original: Path) -> None:
     """
     is_begun = (directory.path / MARK).exists()
     found = {path.name for path in directory.path.iterdir()} - _HARMLESS
-    is_free = is_begun or (not found - {"store"} and not any(directory.blobs.iterdir()))
+    is_free = is_begun or (not found - {"store", "spool"} and not any(directory.blobs.iterdir()))
     if is_free and _has_database(directory):  # its last step was done: unless a server made another one
         is_free = original.exists() and snapshot.check_of(original) == snapshot.check_of(directory.path / SQLITE)
     if not is_free:
@@ -153,10 +153,12 @@ async def _check_key(file: Path, key: bytes) -> None:
 
 
 async def _bring(source: Path, directory: DataDirectory, file: Path, on_step: OnStep) -> None:
-    objects = [one for one in snapshot.list_objects(file) if one.store == FilesystemBlobStore.name]
-    FilesystemBlobStore(directory.blobs, 0)  # makes its directories
-    await bring_all(Transfer(source / "blobs").path, directory.blobs / "blobs", objects, on_step)
-    if store_id := snapshot.store_id_of(file):
+    here = [one for one in snapshot.list_objects(file) if one.store == FilesystemBlobStore.name]
+    if here:
+        FilesystemBlobStore(directory.blobs, 0)  # makes its directories
+        await bring_all(Transfer(source / "blobs").path, directory.blobs / "blobs", here, on_step)
+    store_id = snapshot.store_id_of(file)
+    if store_id and "://" not in store_id:  # a bucket has its id in itself
         directory.put_store_id(store_id)
 
 

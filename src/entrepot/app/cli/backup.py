@@ -16,7 +16,17 @@ from entrepot.app.config import Settings
 if TYPE_CHECKING:
     from entrepot.app.backup import Done
 
-SETTINGS = ("config", "data_dir", "database_url", "blob_dir")
+SETTINGS = (
+    "config",
+    "data_dir",
+    "database_url",
+    "blob_dir",
+    "blob_url",
+    "s3_endpoint_url",
+    "s3_region",
+    "s3_addressing",
+    "s3_credentials",
+)
 
 Target = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the backup; a later one brings what is new.")]
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="Directory that `entrepot backup` made.")]

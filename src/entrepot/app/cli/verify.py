@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 DAMAGED = 1
 NOT_VERIFIED = 2
-SETTINGS = ("config", "data_dir", "database_url", "blob_dir")
+SETTINGS = (
+    "config",
+    "data_dir",
+    "database_url",
+    "blob_dir",
+    "blob_url",
+    "s3_endpoint_url",
+    "s3_region",
+    "s3_addressing",
+    "s3_credentials",
+)
 
 Digests = Annotated[bool, typer.Option("--digests", help="Read every byte of every blob and compare its digest.")]
 Orphans = Annotated[bool, typer.Option("--orphans", help="List the store and report what no row names.")]
