@@ -33,6 +33,8 @@ T = TypeVar("T")
 READERS = 4
 WRITERS = 4
 PUBLISHERS = 4
+FAR_THREADS = 16
+"""Of each kind, for a store that is reached over a network: they wait rather than work."""
 STORAGE_KEY_BYTES = 16
 HOLD_SECONDS = 30.0
 HOLD_POLL_SECONDS = 0.02
@@ -59,9 +61,10 @@ class Storage:
         self._keys = keys
         self._context = context
         self._is_encrypting = is_encrypting
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="blob-read")
-        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="blob-write")
-        self._publishers = ThreadPoolExecutor(PUBLISHERS, thread_name_prefix="blob-publish")
+        readers, writers, publishers = (FAR_THREADS,) * 3 if store.is_shared else (READERS, WRITERS, PUBLISHERS)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="blob-read")
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="blob-write")
+        self._publishers = ThreadPoolExecutor(publishers, thread_name_prefix="blob-publish")
 
     async def close(self) -> None:
         """Finish what is under way and end the threads."""

@@ -38,7 +38,7 @@ READ_SECONDS = 20.0
 WITHIN_SECONDS = 120.0
 """How long a request with all its attempts may take."""
 
-CONNECTIONS = 32
+CONNECTIONS = 64
 SEND_BYTES = MIB
 ERROR_BYTES_MAX = 64 * 1024
 
