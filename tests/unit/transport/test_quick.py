@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from entrepot.transport.exchange import Answer, Exchange
 from entrepot.transport.message import HttpResponse
 from entrepot.transport.middleware import Access, Middleware, build_server
 from entrepot.transport.quick import FIELDS_BYTES_MAX, QuickAnswers, write
+from tests.support.certificate import make_certificates
 
 LISTENER = "http://127.0.0.1:1"
 
@@ -37,14 +40,21 @@ class Plane:
         return HttpResponse(200, {"A": "b"}, exchange.peer.address.encode())
 
 
-@pytest.fixture
-async def front() -> AsyncIterator[Any]:
+@pytest.fixture(params=["http", "https"])
+async def front(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
+    server_side = client_side = None
+    if request.param == "https":
+        files = make_certificates(tmp_path, ["localhost"])
+        server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=files.ca)
+        server_side.load_cert_chain(files.certificate, files.key)
     plane, accesses = Plane(), list[Access]()
     middleware = Middleware(plane, on_access=accesses.append)
     quick = QuickAnswers(plane, middleware, LISTENER)
     acceptor = build_server(middleware.handler(LISTENER), open_lane=quick.open_lane)
-    server = await asyncio.get_running_loop().create_server(acceptor, "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    server = await asyncio.get_running_loop().create_server(acceptor, "127.0.0.1", 0, ssl=server_side)
+    reader, writer = await asyncio.open_connection(
+        *server.sockets[0].getsockname(), ssl=client_side, server_hostname="localhost" if client_side else None
+    )
     yield SimpleNamespace(plane=plane, accesses=accesses, acceptor=acceptor, reader=reader, writer=writer)
     writer.close()
     server.close()
