@@ -306,3 +306,25 @@ def test_full_store_refuses_and_keeps_what_was_acknowledged(
     monkeypatch.undo()
     session.publish()
     assert session.read() == b"a" * (FRAME + 3)
+
+
+def test_everything_that_lies_in_a_store_is_listed(session: Session) -> None:
+    assert list(session.store.list_objects()) == []
+    session.append(os.urandom(FRAME + 3))
+    session.publish()
+    found = sorted(session.store.list_objects(), key=lambda one: one.is_staged)
+    assert {one.storage_key for one in found} == {session.location.storage_key}
+    assert [one.is_staged for one in found][:2] == [False, True]
+    assert found[0].stored_bytes == session.location.stored_bytes(FRAME + 3)
+    session.store.delete(session.staging)
+    assert list(session.store.list_objects()) == []
+
+
+def test_what_is_set_aside_is_found_no_more(session: Session) -> None:
+    session.append(os.urandom(FRAME + 3))
+    session.publish()
+    assert session.store.set_aside(session.location.storage_key)
+    assert list(session.store.list_objects()) == []
+    assert session.store.set_aside(session.location.storage_key) is None
+    with pytest.raises(BlobDamaged):
+        session.read(0, 1)

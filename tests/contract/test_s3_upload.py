@@ -19,6 +19,8 @@ from entrepot.service.upload.publish import hash_object
 from entrepot.store.blob.base import Format, Location, Segment, Staging, append_name
 from entrepot.store.blob.encrypting import EncryptingBlobStore
 from entrepot.store.blob.s3 import append as s3_append
+from entrepot.store.blob.s3.request import delete_objects
+from entrepot.store.blob.s3.staging import object_key
 from entrepot.store.metadata import upload as rows
 from tests.support.bytes import APP, Worker, body, digest_of, keys_of, storage_at
 from tests.support.database import DatabaseAddress
@@ -250,3 +252,13 @@ def test_more_chunks_than_s3_has_parts(s3: S3Server, tmp_path: Path) -> None:
     store.discard(Staging(location.storage_key, CHUNKS, has_parts=True))
     assert s3.object_keys() == [f"blobs/01/{location.storage_key}"]
     assert s3.multiparts() == []
+
+
+def test_listings_go_over_pages(s3: S3Server, tmp_path: Path) -> None:
+    store = s3.store(tmp_path / "spool")
+    keys = [f"{number:032x}" for number in range(1003)]
+    for key in keys:
+        store.make(Location(key), b"")
+    assert [one.storage_key for one in store.list_objects()] == keys
+    delete_objects(store.client, [object_key(key) for key in keys])
+    assert list(store.list_objects()) == []
