@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import running
 from tests.support.command import json_of, run_command, run_until_done
 from tests.support.database import PostgresAddress
-from tests.support.load import REPOSITORY, loaded
+from tests.support.load import REPOSITORY, Load, loaded
 from tests.support.poll import wait_until
 from tests.support.registry_client import RegistryClient
 from tests.support.server import Server
@@ -184,3 +186,26 @@ def test_an_incremental_backup_drops_what_is_no_longer_there(backed_up: Path, sq
     assert (backed_up / "master.key").stat().st_mode & 0o077 == 0
     run_command(sqlite_server, "backup", backed_up)
     assert not (backed_up / "master.key").exists(), "asked for without, it leaves"
+
+
+def has_moved(load: Load, beyond: int) -> bool:
+    return load.pushed > beyond or bool(load.errors)
+
+
+EAGER = {"ENTREPOT_BLOB_PROMISE_SECONDS": "2", "ENTREPOT_COLLECTION_PERIOD_SECONDS": "1"}
+"""A collector that takes at once whatever it may."""
+
+
+def test_an_eager_collector_takes_nothing_from_a_backup(tmp_path: Path) -> None:
+    target = tmp_path / "backup"
+    with running(Server(tmp_path / "data", tmp_path / "home", environment=EAGER)) as server:
+        with loaded(server) as load:
+            for turn in range(4):
+                before = load.pushed
+                wait_until(partial(has_moved, load, before + 3), what="pushes")
+                done = run_command(server, "backup", target, "--with-key")
+                assert done.returncode == 0, f"backup {turn}: {done.stderr}"
+        assert load.errors == []
+        said = json_of(run_command(server, "verify", "--digests", "--json"))
+        assert said["findings"] == []
+    restored(target, tmp_path)
