@@ -264,6 +264,22 @@ def test_object_of_another_length_does_not_open(session: Session, claimed: int) 
         read(session.store, session.location, session.size_bytes + claimed, 0, 1)
 
 
+def test_a_look_tells_what_is_missing_or_of_another_length(session: Session) -> None:
+    """Verification asks nothing else of an object whose bytes it does not read."""
+    store, location = session.store, session.location
+    with pytest.raises(BlobDamaged, match="missing"):
+        store.look(location, 0)
+    session.append(os.urandom(2 * FRAME + 3))
+    session.publish()
+    store.look(location, session.size_bytes)
+    for wrong in (-1, 1):
+        with pytest.raises(BlobDamaged, match=r"stored bytes|length"):
+            store.look(location, session.size_bytes + wrong)
+    store.delete(session.staging)
+    with pytest.raises(BlobDamaged, match="missing"):
+        store.look(location, session.size_bytes)
+
+
 def test_reading_past_the_end(session: Session) -> None:
     session.append(os.urandom(FRAME + 3))
     session.publish()

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import Connection, event, insert, select
 
 from entrepot.domain.error import BlobNotFound
+from entrepot.domain.limit import UPLOAD_LEASE_SECONDS
 from entrepot.domain.promise import BlobPromise
 from entrepot.domain.reference import Tag
 from entrepot.service.context import Context
 from entrepot.service.garbage import Collected, GarbageService
 from entrepot.service.image import ImageService
 from entrepot.service.repository import RepositoryService
-from entrepot.store.metadata import collection_hold, schema
+from entrepot.store.metadata import collection_hold, maintenance, schema
 from entrepot.store.metadata import garbage as rows
 from entrepot.store.metadata.base import to_micros
 from entrepot.store.metadata.garbage import Survey
@@ -175,6 +176,21 @@ async def test_the_promise_can_be_short(worker: Worker, context: Context, clock:
     assert (await garbage.collect()).blobs == 1
     clock.forward(seconds=5)
     await worker.uploads.sweep()
+    assert place.names() == []
+
+
+async def test_maintenance_keeps_bytes_that_are_doomed(worker: Worker, clock: Clock, place: Place) -> None:
+    """A sweep that is under way ends with its batch: an operator may be copying the files."""
+    upload_id = await worker.start()
+    await worker.append(upload_id, DATA)
+    await worker.uploads.cancel(REGISTRY, APP, ACCOUNT, upload_id)
+    clock.forward(seconds=UPLOAD_LEASE_SECONDS)
+    before = place.names()
+    await worker.database.write(lambda c: maintenance.begin(c, "moving", 1))
+    assert (await worker.uploads.sweep()).objects == 0
+    assert place.names() == before != []
+    await worker.database.write(maintenance.end)
+    assert (await worker.uploads.sweep()).objects == 1
     assert place.names() == []
 
 

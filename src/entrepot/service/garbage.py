@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from entrepot.domain.limit import COLLECTION_BATCH, UPLOAD_LEASE_SECONDS
 from entrepot.domain.promise import DEFAULT_PROMISE, BlobPromise
 from entrepot.service.context import Context
-from entrepot.store.metadata import collection_hold, garbage, maintenance
+from entrepot.store.metadata import collection_hold, garbage
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.garbage import Survey
 
@@ -84,7 +84,7 @@ class GarbageService:
 
 def collect_links(connection: Connection, now: int) -> Collected:
     """One transaction of the first stage: links whose promise is over."""
-    if collection_hold.is_held(connection, now) or maintenance.is_on(connection):
+    if collection_hold.is_paused(connection, now):
         return Collected(is_held=True)
     claimed = garbage.claim_due_links(connection, now, COLLECTION_BATCH)
     referenced = garbage.referenced_among(connection, claimed)
@@ -96,7 +96,7 @@ def collect_links(connection: Connection, now: int) -> Collected:
 
 def collect_blobs(connection: Connection, now: int, not_before: int) -> Collected:
     """One transaction of the second stage: blobs that lost a link; their bytes may go from `not_before` on."""
-    if collection_hold.is_held(connection, now) or maintenance.is_on(connection):
+    if collection_hold.is_paused(connection, now):
         return Collected(is_held=True)
     claimed = garbage.claim_loose_blobs(connection, COLLECTION_BATCH)
     linked = garbage.linked_among(connection, claimed)

@@ -48,7 +48,7 @@ async def _expire_uploads(database: Database, now: int) -> int:
 async def _remove_objects(database: Database, storage: Storage, now: int) -> int:
     """Remove what is doomed. What the store will not let go of is passed by, until the next run."""
     objects, last = 0, None
-    while not await database.lookup(lambda connection: collection_hold.is_held(connection, now)):
+    while not await database.lookup(lambda connection: collection_hold.is_paused(connection, now)):
         due = await database.read(partial(doomed.list_due, store=storage.store.name, now=now, limit=BATCH, after=last))
         gone = [one.name for one in due if await _remove(storage, one)]
         if gone:

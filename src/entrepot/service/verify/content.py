@@ -9,19 +9,15 @@ from entrepot.domain.digest import Digest
 from entrepot.domain.key import SealBroken
 from entrepot.service.storage import Storage
 from entrepot.service.upload.publish import hash_object
-from entrepot.store.blob.base import BlobStore, Format, Location, Segment
+from entrepot.store.blob.base import Format, Location, Segment
 from entrepot.store.metadata.verify import BlobFacts, UploadFacts
 
-LOCAL = "filesystem"
 Fault = tuple[str, str]
 """The invariant that is broken, and how."""
 
 
 class ContentCheck:
-    """Checks of blobs and uploads. `with_digests` reads every byte.
-
-    A store that does not answer (StorageUnavailable) ends the verification: nothing can be told.
-    """
+    """Checks of blobs and uploads. `with_digests` reads every byte."""
 
     def __init__(self, storage: Storage, *, with_digests: bool) -> None:
         self._storage = storage
@@ -34,7 +30,7 @@ class ContentCheck:
             return
         try:
             location = await self._location(blob)
-            await self._storage.publish(_look, self._storage.store, location, blob.size_bytes)
+            await self._storage.publish(self._storage.store.look, location, blob.size_bytes)
             if not self._with_digests:
                 return
             algorithm = blob.digest.partition(":")[0]
@@ -70,13 +66,3 @@ class ContentCheck:
         return await self._storage.location(
             blob.domain_id, blob.storage_key, blob.format, blob.frame_bytes, blob.wrapped_key
         )
-
-
-def _look(store: BlobStore, location: Location, size_bytes: int) -> None:
-    """Open an object. A local file is as long as its row says, or does not open; others are asked for the last byte."""
-    reader = store.open(location, size_bytes)
-    try:
-        if store.name != LOCAL and size_bytes:
-            reader.read_into(size_bytes - 1, memoryview(bytearray(1)), wait=True)
-    finally:
-        reader.close()

@@ -249,6 +249,13 @@ class BlobStore(Protocol):
     def presign(self, location: Location, seconds: int, headers: Mapping[str, str]) -> str | None:
         """A URL from which anybody can GET a plain object for a time, answered with `headers`; None: there is none."""
 
+    def look(self, location: Location, size_bytes: int) -> None:
+        """Make sure that a published object is there in its length, which `open` may leave to the first read. Blocks.
+
+        Raises:
+            BlobDamaged: it is not.
+        """
+
     def discard(self, staging: Staging) -> None:
         """Remove everything staged under the key; a published object stays.
 

@@ -64,6 +64,9 @@ class EncryptingBlobStore:
             return reader
         return FrameReader(reader, Frames(location, self._random_bytes), size_bytes)
 
+    def look(self, location: Location, size_bytes: int) -> None:
+        self._inner.look(location, size_bytes)
+
     def make(self, location: Location, data: bytes) -> bool:
         if location.format is Format.PLAIN:
             return self._inner.make(location, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
+from entrepot.store.metadata import maintenance
 from entrepot.store.metadata.schema import collection_hold
 
 
@@ -29,3 +30,8 @@ def release(connection: Connection, hold_id: str) -> None:
 def is_held(connection: Connection, now: int) -> bool:
     """Whether any hold stands."""
     return bool(connection.scalar(select(exists().where(collection_hold.c.expires_at > now))))
+
+
+def is_paused(connection: Connection, now: int) -> bool:
+    """Whether nothing may be removed now: a hold stands, or the registry is in maintenance."""
+    return is_held(connection, now) or maintenance.is_on(connection)

@@ -171,6 +171,14 @@ class S3BlobStore:
         key = location.storage_key
         return S3Reader(self.client, object_key(key), key, location.stored_bytes(size_bytes))
 
+    def look(self, location: Location, size_bytes: int) -> None:
+        key, expected_bytes = location.storage_key, location.stored_bytes(size_bytes)
+        found = self._size_of(object_key(key))
+        if found != expected_bytes:
+            is_there = found >= 0
+            said = f"has {found} stored bytes, not {expected_bytes}" if is_there else "is missing"
+            raise BlobDamaged(key, f"the object {said}")
+
     def discard(self, staging: Staging) -> None:
         key = staging.storage_key
         names = [append_name(number) for number in range(1, staging.appends + 1)]
