@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from entrepot.app.backup_record import FORMAT, KEY_NAME, NAME, BackupRecord, sha
 from entrepot.app.config import Settings
 from entrepot.app.data_directory import write_private
 from entrepot.app.workbench import CommandError, Workbench
+from entrepot.domain.error import Throttled
 from entrepot.store.blob.base import Format, Location
 from entrepot.store.blob.filesystem import FilesystemBlobStore
 from entrepot.store.blob.transfer import ObjectMissing, Transfer, Transferred
@@ -199,17 +200,13 @@ async def _held(bench: Workbench) -> AsyncIterator[None]:
         CommandError: the hold was lost; what the snapshot counts on may be gone.
     """
     hold_id, database, context = bench.context.new_uuid(), bench.database, bench.context
-
-    def until() -> int:
-        return context.now_micros() + HOLD_SECONDS * _MICROS
-
-    await database.write(
-        partial(collection_hold.take, hold_id=hold_id, reason="backup", now=context.now_micros(), expires_at=until())
-    )
-    renewing = asyncio.create_task(_renew(bench, hold_id, until))
+    now = context.now_micros()
+    take = partial(collection_hold.take, hold_id=hold_id, reason="backup", now=now, expires_at=_until(now))
+    await database.write(take)
+    renewing = asyncio.create_task(_renew_for_ever(bench, hold_id))
     try:
         yield
-        if renewing.done():
+        if not await _renew(bench, hold_id):
             raise CommandError("the hold on collection was lost, the machine slept or was too busy: run it again")
     finally:
         renewing.cancel()
@@ -217,11 +214,19 @@ async def _held(bench: Workbench) -> AsyncIterator[None]:
         await database.write(partial(collection_hold.release, hold_id=hold_id))
 
 
-async def _renew(bench: Workbench, hold_id: str, until: Callable[[], int]) -> None:
-    """Renew the hold until cancelled; ends when it is lost."""
-    is_held = True
-    while is_held:
+async def _renew_for_ever(bench: Workbench, hold_id: str) -> None:
+    """Renew the hold until cancelled. A database that is away for a moment does no harm: it is tried again."""
+    while True:
         await asyncio.sleep(RENEW_SECONDS)
-        is_held = await bench.database.write(
-            partial(collection_hold.renew, hold_id=hold_id, now=bench.context.now_micros(), expires_at=until())
-        )
+        with suppress(Throttled):
+            await _renew(bench, hold_id)
+
+
+async def _renew(bench: Workbench, hold_id: str) -> bool:
+    """Let the hold last longer; False when it ran out before, if only for a moment."""
+    now = bench.context.now_micros()
+    return await bench.database.write(partial(collection_hold.renew, hold_id=hold_id, now=now, expires_at=_until(now)))
+
+
+def _until(now: int) -> int:
+    return now + HOLD_SECONDS * _MICROS
