@@ -13,8 +13,7 @@ policies, where there are any, must allow. Then, by who asks and what for:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -57,8 +56,7 @@ _SCOPE_V1: Final = frozenset({"ecr:createrepository", "ecr:replicateimage", "ecr
 _IDENTITY_ONLY: Final = "ecr:getauthorizationtoken"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What somebody wants to do."""
 
     subject: Subject
@@ -68,16 +66,15 @@ class Request:
     """An ARN, or `*` for actions without resources."""
     resource_account_id: str | None
     """Whose the resource is; for `*`, the caller's own."""
-    context: Context = field(default_factory=dict)
+    context: Context
     key_grant: Grant = Grant.NONE
     """What a KMS grant on the key says to the caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policies:
+class Policies(NamedTuple):
     """The policies that a request meets. None: there is no such policy, which only matters for limits."""
 
-    identity: PolicySet = PolicySet()  # noqa: RUF009 (immutable)
+    identity: PolicySet = PolicySet()
     boundary: PolicySet | None = None
     session: PolicySet | None = None
     resource: PolicySet | None = None
@@ -102,8 +99,7 @@ class Match(NamedTuple):
         return self.entry.statement.is_allow
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided, by whom, and what else applied."""
 
     outcome: Outcome
@@ -122,40 +118,44 @@ class Decision:
 
 def evaluate(request: Request, policies: Policies) -> Decision:
     """Decide one action on one resource."""
-    matched = tuple(_matches(request, policies))
-    denies = tuple(match for match in matched if not match.is_allow)
+    matched = _matches(request, policies)
+    denies = [match for match in matched if not match.entry.statement.is_allow]
     if denies:
-        return Decision(Outcome.EXPLICIT_DENY, denies[0].layer, denies, matched)
+        return Decision(Outcome.EXPLICIT_DENY, denies[0].layer, tuple(denies), tuple(matched))
     missing, used = _Votes(request, policies, matched).count()
     if missing:
-        return Decision(Outcome.IMPLICIT_DENY, missing, (), matched)
-    return Decision(Outcome.ALLOWED, None, tuple(match for match in matched if match.layer in used), matched)
+        return Decision(Outcome.IMPLICIT_DENY, missing, (), tuple(matched))
+    return Decision(Outcome.ALLOWED, None, tuple([match for match in matched if match.layer in used]), tuple(matched))
 
 
-def _matches(request: Request, policies: Policies) -> Iterator[Match]:
+def _matches(request: Request, policies: Policies) -> list[Match]:
     action, subject = request.action.lower(), request.subject
+    matched: list[Match] = []
     for layer, policy_set in _layers(action, policies):
         for entry in policy_set.matching(action, request.resource, request.context):
-            principals = entry.statement.principals
-            is_deny = not entry.statement.is_allow
-            grant = principals.grant(subject, is_deny=is_deny) if principals else Grant.DIRECT
+            statement, grant = entry.statement, Grant.DIRECT
+            if statement.principals:
+                grant = statement.principals.grant(subject, is_deny=not statement.is_allow)
             if grant:
-                yield Match(layer, entry, grant)
+                matched.append(Match(layer, entry, grant))
+    return matched
 
 
-def _layers(action: str, policies: Policies) -> Iterator[tuple[Layer, PolicySet]]:
-    yield from ((Layer.SERVICE_CONTROL, level) for level in policies.service_control)
-    if policies.endpoint:
-        yield Layer.ENDPOINT, policies.endpoint
-    if policies.resource:
-        yield Layer.RESOURCE, policies.resource
-    if policies.registry and _is_in_scope(action, policies.registry_scope):
-        yield Layer.REGISTRY, policies.registry
-    yield Layer.IDENTITY, policies.identity
-    if policies.boundary:
-        yield Layer.BOUNDARY, policies.boundary
-    if policies.session:
-        yield Layer.SESSION, policies.session
+def _layers(action: str, policies: Policies) -> list[tuple[Layer, PolicySet]]:
+    """Those that there are, outermost first."""
+    layers = [(Layer.SERVICE_CONTROL, level) for level in policies.service_control]
+    registry = policies.registry if _is_in_scope(action, policies.registry_scope) else None
+    for layer, policy_set in (
+        (Layer.ENDPOINT, policies.endpoint),
+        (Layer.RESOURCE, policies.resource),
+        (Layer.REGISTRY, registry),
+        (Layer.IDENTITY, policies.identity),
+        (Layer.BOUNDARY, policies.boundary),
+        (Layer.SESSION, policies.session),
+    ):
+        if policy_set is not None:
+            layers.append((layer, policy_set))
+    return layers
 
 
 def _is_in_scope(action: str, scope: RegistryScope) -> bool:
@@ -176,7 +176,7 @@ _Count = tuple[Layer | None, frozenset[Layer]]
 class _Votes:
     """The Allows that apply, counted; there is no Deny."""
 
-    def __init__(self, request: Request, policies: Policies, matched: tuple[Match, ...]) -> None:
+    def __init__(self, request: Request, policies: Policies, matched: Sequence[Match]) -> None:
         self._request, self._policies, self._matched = request, policies, matched
         self._allowed = {match.layer for match in matched}
         said = (match.grant for match in matched if match.layer in _ON_RESOURCE)
