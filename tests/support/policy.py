@@ -42,7 +42,7 @@ def rows(name: str) -> Iterator[tuple[str, ...]]:
 
 def text_of(*statements: dict[str, Any], version: str = "2012-10-17") -> str:
     """A document."""
-    return json.dumps({"Version": version, "Statement": list(statements)})
+    return json.dumps({"Version": version, "Statement": list(statements)}, ensure_ascii=False)
 
 
 def policy_set(kind: document.Kind, *statements: dict[str, Any], version: str = "2012-10-17") -> PolicySet:

@@ -56,6 +56,8 @@ class Condition:
         if not values:
             return self._holds_when_absent()
         test, is_negated = self.test, operator.is_negated
+        if len(values) == 1:
+            return test(values[0], context) != is_negated
         if operator.quantifier is Quantifier.ALL:
             return all(test(value, context) != is_negated for value in values)
         if operator.quantifier is Quantifier.ANY:

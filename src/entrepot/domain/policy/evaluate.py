@@ -119,16 +119,16 @@ class Decision(NamedTuple):
 def evaluate(request: Request, policies: Policies) -> Decision:
     """Decide one action on one resource."""
     matched = _matches(request, policies)
-    denies = [match for match in matched if not match.entry.statement.is_allow]
+    denies = tuple([match for match in matched if not match.entry.statement.is_allow])
     if denies:
-        return Decision(Outcome.EXPLICIT_DENY, denies[0].layer, tuple(denies), tuple(matched))
+        return Decision(Outcome.EXPLICIT_DENY, denies[0].layer, denies, matched)
     missing, used = _Votes(request, policies, matched).count()
     if missing:
-        return Decision(Outcome.IMPLICIT_DENY, missing, (), tuple(matched))
-    return Decision(Outcome.ALLOWED, None, tuple([match for match in matched if match.layer in used]), tuple(matched))
+        return Decision(Outcome.IMPLICIT_DENY, missing, (), matched)
+    return Decision(Outcome.ALLOWED, None, tuple([match for match in matched if match.layer in used]), matched)
 
 
-def _matches(request: Request, policies: Policies) -> list[Match]:
+def _matches(request: Request, policies: Policies) -> tuple[Match, ...]:
     action, subject = request.action.lower(), request.subject
     matched: list[Match] = []
     for layer, policy_set in _layers(action, policies):
@@ -138,23 +138,23 @@ def _matches(request: Request, policies: Policies) -> list[Match]:
                 grant = statement.principals.grant(subject, is_deny=not statement.is_allow)
             if grant:
                 matched.append(Match(layer, entry, grant))
-    return matched
+    return tuple(matched)
 
 
 def _layers(action: str, policies: Policies) -> list[tuple[Layer, PolicySet]]:
-    """Those that there are, outermost first."""
-    layers = [(Layer.SERVICE_CONTROL, level) for level in policies.service_control]
-    registry = policies.registry if _is_in_scope(action, policies.registry_scope) else None
-    for layer, policy_set in (
-        (Layer.ENDPOINT, policies.endpoint),
-        (Layer.RESOURCE, policies.resource),
-        (Layer.REGISTRY, registry),
-        (Layer.IDENTITY, policies.identity),
-        (Layer.BOUNDARY, policies.boundary),
-        (Layer.SESSION, policies.session),
-    ):
-        if policy_set is not None:
-            layers.append((layer, policy_set))
+    """Those that there are."""
+    layers = [(Layer.IDENTITY, policies.identity)]
+    if policies.resource:
+        layers.append((Layer.RESOURCE, policies.resource))
+    if policies.registry and _is_in_scope(action, policies.registry_scope):
+        layers.append((Layer.REGISTRY, policies.registry))
+    if policies.boundary:
+        layers.append((Layer.BOUNDARY, policies.boundary))
+    if policies.session:
+        layers.append((Layer.SESSION, policies.session))
+    if policies.endpoint:
+        layers.append((Layer.ENDPOINT, policies.endpoint))
+    layers.extend([(Layer.SERVICE_CONTROL, level) for level in policies.service_control])
     return layers
 
 
@@ -164,38 +164,41 @@ def _is_in_scope(action: str, scope: RegistryScope) -> bool:
     return action.startswith("ecr:") and action != _IDENTITY_ONLY
 
 
-_ON_RESOURCE: Final = frozenset({Layer.RESOURCE, Layer.REGISTRY})
-_ON_CALLER: Final = frozenset({Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION})
-_LIMITS: Final = frozenset({Layer.BOUNDARY, Layer.SESSION})
-_CEILING: Final = frozenset({Layer.SERVICE_CONTROL, Layer.ENDPOINT})
+# Tuples: they are searched by identity, and a member of an Enum is slow to hash.
+_ON_RESOURCE: Final = (Layer.RESOURCE, Layer.REGISTRY)
+_LIMITS: Final = (Layer.BOUNDARY, Layer.SESSION)
+_ON_CALLER: Final = (Layer.IDENTITY, *_LIMITS)
+_CEILING: Final = (Layer.SERVICE_CONTROL, Layer.ENDPOINT)
 
-_Count = tuple[Layer | None, frozenset[Layer]]
+_Count = tuple[Layer | None, tuple[Layer, ...]]
 """The layer that does not allow, if any, and the layers that were needed."""
 
 
 class _Votes:
     """The Allows that apply, counted; there is no Deny."""
 
+    __slots__ = ("_allowed", "_grant", "_matched", "_policies", "_request")
+
     def __init__(self, request: Request, policies: Policies, matched: Sequence[Match]) -> None:
         self._request, self._policies, self._matched = request, policies, matched
-        self._allowed = {match.layer for match in matched}
-        said = (match.grant for match in matched if match.layer in _ON_RESOURCE)
-        self._grant = max(said, default=Grant.NONE)
-        if _is_of_key(request):
+        self._allowed = [match.layer for match in matched]
+        said = [match.grant for match in matched if match.layer in _ON_RESOURCE]
+        self._grant = max(said) if said else Grant.NONE
+        if request.key_grant and _is_of_key(request):
             self._grant = max(self._grant, request.key_grant)
 
     def count(self) -> _Count:
         """Count all: the ceiling first."""
         missing, used = self._ceiling() or self._rest()
-        return missing, used | _CEILING
+        return missing, used + _CEILING
 
     def _ceiling(self) -> _Count | None:
         if self._policies.endpoint and Layer.ENDPOINT not in self._allowed:
-            return Layer.ENDPOINT, frozenset()
-        allowing = {id(match.entry) for match in self._matched if match.layer is Layer.SERVICE_CONTROL}
-        for level in self._policies.service_control:
-            if not any(id(entry) in allowing for entry in level.entries):
-                return Layer.SERVICE_CONTROL, frozenset()
+            return Layer.ENDPOINT, ()
+        if self._policies.service_control:
+            allowing = {match.entry for match in self._matched if match.layer is Layer.SERVICE_CONTROL}
+            if any(allowing.isdisjoint(level.entries) for level in self._policies.service_control):
+                return Layer.SERVICE_CONTROL, ()
         return None
 
     def _rest(self) -> _Count:
@@ -203,7 +206,7 @@ class _Votes:
         if request.subject.account_id is None:
             return (None if self._grant >= Grant.EVERYBODY else Layer.RESOURCE), _ON_RESOURCE
         if request.subject.account_id != request.resource_account_id:
-            return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE | _ON_CALLER
+            return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE + _ON_CALLER
         if _is_of_role(request):
             return self._by_resource(alone=Grant.DIRECT)
         if _is_of_key(request):
@@ -215,14 +218,14 @@ class _Votes:
         if self._grant >= alone:
             return None, _ON_RESOURCE
         if self._grant is Grant.ROLE:
-            return self._limits(), _ON_RESOURCE | _LIMITS
-        return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE | _ON_CALLER
+            return self._limits(), _ON_RESOURCE + _LIMITS
+        return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE + _ON_CALLER
 
     def _by_either(self) -> _Count:
         if self._grant >= Grant.EVERYBODY:
             return None, _ON_RESOURCE
         if self._grant is Grant.ROLE and not self._limits():
-            return None, _ON_RESOURCE | _LIMITS
+            return None, _ON_RESOURCE + _LIMITS
         return self._caller(), _ON_CALLER
 
     def _caller(self) -> Layer | None:
@@ -241,9 +244,9 @@ class _Votes:
 
 def _is_of_role(request: Request) -> bool:
     """Whether a role is to be assumed: its trust policy must allow."""
-    return request.action.lower() in TRUST_ACTIONS and ":role/" in request.resource
+    return ":role/" in request.resource and request.action.lower() in TRUST_ACTIONS
 
 
 def _is_of_key(request: Request) -> bool:
     """Whether a KMS key is to be used: its policy, or a grant, must allow."""
-    return request.action.lower().startswith("kms:") and ":key/" in request.resource
+    return ":key/" in request.resource and request.action.lower().startswith("kms:")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from entrepot.domain.policy.statement import Policy, Statement
@@ -79,11 +80,15 @@ class _Resources:
 
     def candidates(self, arn: str) -> list[Entry]:
         """Those whose beginning fits, each once."""
-        table = self._table
-        found = [table[prefix] for length in self._lengths if (prefix := arn[:length]) in table]
+        longest, table, found = len(arn), self._table, list[list[Entry]]()
+        for length in self._lengths:
+            if length > longest:
+                break
+            if entries := table.get(arn[:length]):
+                found.append(entries)
         if len(found) == 1:
             return found[0]
-        return list(dict.fromkeys(entry for entries in found for entry in entries))
+        return list(dict.fromkeys(chain.from_iterable(found)))
 
 
 def _prefixes(statement: Statement) -> set[str]:

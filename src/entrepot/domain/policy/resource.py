@@ -22,7 +22,7 @@ _SERVICE: Final = 2
 class ArnPattern:
     """A pattern of ARNs."""
 
-    __slots__ = ("_any", "_segments", "_whole", "prefix")
+    __slots__ = ("_any", "_fixed", "_segments", "_whole", "prefix")
 
     def __init__(self, text: str, *, variables: bool) -> None:
         parts = list(parts_of(text, variables=variables, wildcards=True))
@@ -32,6 +32,7 @@ class ArnPattern:
         # Where only the resource has wildcards, segments need not be looked at one by one.
         is_simple = all(template.fixed and template.fixed.exact is not None for template in self._segments[:-1])
         self._whole = Template(parts) if is_simple and len(segments) == _SEGMENTS else None
+        self._fixed = self._whole.fixed if self._whole else None
         self.prefix = "".join(str(part) for part in takewhile(lambda part: type(part) is str, parts))
         """What every matching ARN begins with."""
 
@@ -39,6 +40,8 @@ class ArnPattern:
         """Whether the ARN, or the `*` of an action without resources, is meant."""
         if self._any:
             return True
+        if self._fixed:
+            return self._fixed.matches(arn)
         if self._whole:
             return self._whole.matches(arn, context)
         segments = arn.split(":", _SEGMENTS - 1)

@@ -40,12 +40,18 @@ class Statement:
 
     def applies(self, arn: str, context: Context) -> bool:
         """Whether resource and conditions fit; the action and who asks are looked at elsewhere."""
-        return self._names_resource(arn, context) and all(condition.holds(context) for condition in self.conditions)
+        if self.resources is not None and self._names_resource(arn, context) is self.is_resource_negated:
+            return False
+        for condition in self.conditions:  # noqa: SIM110 (loops: every request comes here, generators cost twice as much)
+            if not condition.holds(context):
+                return False
+        return True
 
     def _names_resource(self, arn: str, context: Context) -> bool:
-        if self.resources is None:
-            return True
-        return any(pattern.matches(arn, context) for pattern in self.resources) != self.is_resource_negated
+        for pattern in self.resources or ():  # noqa: SIM110 (likewise)
+            if pattern.matches(arn, context):
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,11 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
-_TRIES = 64
-"""Places of a chunk with `?` that are looked at one by one; beyond them all places are looked at at once."""
+_COMPARISONS = 512
+"""Pieces of a chunk with `?` that are compared place by place; beyond them all places are looked at at once."""
+
+_WINDOW = 512
+"""Places that are looked at at once, at least."""
 
 
 class Wild(Enum):
@@ -46,31 +49,37 @@ class Chunk(NamedTuple):
             return text.find(longest, start, end)
         last = end - self.length + offset + len(longest)
         place = start + offset
-        for _ in range(_TRIES):
+        for _ in range(1 + _COMPARISONS // len(self.pieces)):
             place = text.find(longest, place, last)
             if place < 0 or self.is_at(text, place - offset):
                 return place - offset if place >= 0 else -1
             place += 1
-        return _find_at_once(self, text, place - offset, end)
+        return _find_in_windows(self, text, place - offset, end)
 
 
 class Pattern:
     """A compiled pattern."""
 
-    __slots__ = ("_chunks", "_length_min", "exact")
+    __slots__ = ("_beginning", "_chunks", "_length_min", "exact")
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._chunks = tuple(_chunks(tokens))
         self._length_min = sum(chunk.length for chunk in self._chunks)
-        self.exact = self._text()
+        first, *others = (_text(chunk) for chunk in self._chunks)
+        self.exact = None if others else first
         """The only text that matches, if there is only one."""
+        self._beginning = first if others == [""] else None
+        """What every matching text begins with, if nothing else matters: most patterns end in their only `*`."""
 
     def matches(self, text: str) -> bool:
         """Whether the pattern covers the whole text."""
+        if self._beginning is not None:
+            return text.startswith(self._beginning)
         if self.exact is not None:
             return text == self.exact
-        if len(text) < self._length_min:
-            return False
+        return len(text) >= self._length_min and self._has_all_chunks(text)
+
+    def _has_all_chunks(self, text: str) -> bool:
         first, *between = self._chunks
         if not between:
             return len(text) == first.length and first.is_at(text, 0)
@@ -85,11 +94,6 @@ class Pattern:
                 return False
             place = found + chunk.length
         return True
-
-    def _text(self) -> str | None:
-        chunk = self._chunks[0]
-        text = chunk.pieces[0][1] if chunk.pieces else ""
-        return text if len(self._chunks) == 1 and len(text) == chunk.length else None
 
 
 def tokens_of(text: str) -> Iterator[Token]:
@@ -129,8 +133,24 @@ def _chunks(tokens: Iterable[Token]) -> Iterator[Chunk]:
     yield Chunk(length, tuple(pieces))
 
 
+def _text(chunk: Chunk) -> str | None:
+    """The only text that a chunk stands for, if there is only one."""
+    text = chunk.pieces[0][1] if chunk.pieces else ""
+    return text if len(text) == chunk.length else None
+
+
 def _piece_length(piece: tuple[int, str]) -> int:
     return len(piece[1])
+
+
+def _find_in_windows(chunk: Chunk, text: str, start: int, end: int) -> int:
+    """The leftmost place, a window of places at a time: what was looked at beyond it would be looked at again."""
+    window = max(_WINDOW, chunk.length)
+    for begin in range(start, end - chunk.length + 1, window):
+        found = _find_at_once(chunk, text, begin, min(end, begin + window + chunk.length - 1))
+        if found >= 0:
+            return found
+    return -1
 
 
 def _find_at_once(chunk: Chunk, text: str, start: int, end: int) -> int:
@@ -139,7 +159,7 @@ def _find_at_once(chunk: Chunk, text: str, start: int, end: int) -> int:
     Costs a shift of that number per character of the chunk, however often the chunk nearly fits.
     """
     masks = _masks("".join(piece for _, piece in chunk.pieces), text[start:end])
-    places = (1 << max(0, end - start - chunk.length + 1)) - 1
+    places = (1 << (end - start - chunk.length + 1)) - 1
     for offset, piece in chunk.pieces:
         for distance, character in enumerate(piece, offset):
             places &= masks[character] >> distance
