@@ -133,8 +133,7 @@ class DataDirectory:
         Raises:
             DataDirectoryError: a file is damaged or unreadable.
         """
-        keys = [self.find_next_master_key(), self.find_master_key(settings)]
-        return [key for key in (*keys, self._read_master_key(self._master_key_file)) if key]
+        return [key for key in (self.find_next_master_key(), self.find_master_key(settings)) if key]
 
     @property
     def next_master_key_file(self) -> Path:
