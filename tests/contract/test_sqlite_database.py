@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Connection, insert, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-from entrepot.domain.error import StorageFull, Throttled
+from entrepot.domain.error import StorageFull, StorageReadOnly, Throttled
 from entrepot.store.metadata import sqlite_file
 from entrepot.store.metadata.schema import account
 from entrepot.store.metadata.sqlite import SqliteDatabase
@@ -196,7 +196,7 @@ async def test_a_lookup_that_meets_a_lock_waits_in_a_thread(sqlite_database: Sql
 
 async def test_reads_cannot_write(sqlite_database: SqliteDatabase) -> None:
     for run in (sqlite_database.lookup, sqlite_database.read):
-        with pytest.raises(DatabaseError, match="readonly"):
+        with pytest.raises(StorageReadOnly):
             await run(add("a"))
     assert await sqlite_database.read(ids) == set()
 
