@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from entrepot.domain.reference import Tag
 from entrepot.domain.upload import UploadKind
@@ -17,9 +17,11 @@ from entrepot.service.image import ImageService
 from entrepot.service.verify import Progress, Verifier
 from entrepot.service.verify.finding import INVARIANTS, Finding
 from entrepot.service.verify.repair import Repairer
+from entrepot.store.metadata.verify import named_keys
 from tests.support.bytes import APP, Worker, digest_of, files_below
 from tests.support.image import image_manifest, index_manifest
 from tests.support.place import Files
+from tests.support.race import Race, writing
 from tests.support.service import REGISTRY
 
 LAYER, OTHER = b"layer" * 1000, b"other" * 2000
@@ -73,6 +75,15 @@ class Ward:
 
     async def scalar(self, statement: str, **values: Any) -> Any:
         return await self.worker.database.read(lambda c: c.execute(text(statement), values).scalar())
+
+
+PUBLISH = (
+    """INSERT INTO blob (domain_id, digest, size_bytes, storage_key, store, format, frame_bytes, created_at)
+       SELECT domain_id, 'sha256:00', 4, storage_key, store, format, frame_bytes, 1
+       FROM upload JOIN repository ON repository.id = repository_id""",
+    "DELETE FROM upload_segment",
+    "DELETE FROM upload",
+)
 
 
 @pytest.fixture
@@ -129,6 +140,25 @@ async def test_lost_bytes_are_found_and_a_push_brings_them_back(
     await ward.push("latest", "index")
     assert await ward.verify(with_digests=True, with_objects=True) == []
     assert await ward.worker.pull(LAYER) == LAYER
+
+
+async def test_a_key_that_moves_from_row_to_row_is_named_all_the_while(worker: Worker, race: Race) -> None:
+    upload_id = await worker.start()
+    await worker.append(upload_id, b"data")
+    key = await worker.database.read(lambda c: str(c.scalar(text("SELECT storage_key FROM upload"))))
+    moves = [PUBLISH]
+
+    def move(*_: object) -> None:
+        while moves:
+            statements = moves.pop()
+            with writing(race.engine) as other:
+                for statement in statements:
+                    other.execute(text(statement))
+
+    event.listen(race.engine, "after_cursor_execute", move)
+    with race.engine.connect() as connection:
+        assert named_keys(connection, [key]) == {key}
+    assert await worker.database.read(lambda c: c.scalar(text("SELECT storage_key FROM blob"))) == key
 
 
 async def test_rows_set_aside_are_whole(ward: Ward) -> None:

@@ -160,11 +160,14 @@ def affected_by_image(connection: Connection, image_id: int) -> list[AffectedIma
 
 
 def named_keys(connection: Connection, storage_keys: Sequence[str]) -> set[str]:
-    """Those of the storage keys that any row names: a blob, an upload, or a sentence to be removed."""
+    """Those of the storage keys that any row names: an upload, a blob, or a sentence to be removed.
+
+    Asked for in the order in which a key moves from row to row, so none slips through between two statements.
+    """
     named: set[str] = set()
     for start in range(0, len(storage_keys), _KEYS_AT_ONCE):
         keys = storage_keys[start : start + _KEYS_AT_ONCE]
-        for table in (blob, upload, doomed_object):
+        for table in (upload, blob, doomed_object):
             # All rows that belong to a key begin with it: `KEY` and `KEY.staging`.
             names = [*keys, *(f"{key}.staging" for key in keys)] if table is doomed_object else keys
             found = connection.scalars(select(table.c.storage_key).where(table.c.storage_key.in_(names)))
