@@ -70,17 +70,17 @@ def _is_allowed(q: Question) -> bool:
         said.add(q.key_grant)
     limits = allows(q.boundary) and allows(q.session)
     caller = (q.subject.is_root or any(_says(q, text, "Allow") for text in q.identity)) and limits
-    stands = Grant.DIRECT in said or (Grant.EVERYBODY in said and not is_role)
+    named, by_role = Grant.DIRECT in said, Grant.ROLE in said and limits
+    everybody = Grant.EVERYBODY in said
     if q.subject.account_id is None:
-        return Grant.DIRECT in said or Grant.EVERYBODY in said
+        return named or everybody
     if q.subject.account_id != q.owner:
         return bool(said) and caller
-    if is_key or (is_role and ":role/" in q.resource):
-        # The strongest name decides: what is said to a role is not read as said to everybody or to the account.
-        strongest = max(said, default=Grant.NONE)
-        return stands or (limits if strongest is Grant.ROLE else bool(said) and caller)
-    stands = Grant.DIRECT in said or Grant.EVERYBODY in said
-    return stands or (Grant.ROLE in said and limits) or caller
+    if is_role and ":role/" in q.resource:
+        return named or by_role or (bool(said) and caller)
+    if is_key:
+        return named or everybody or by_role or (bool(said) and caller)
+    return named or everybody or by_role or caller
 
 
 def _says(q: Question, text: str, effect: str) -> set[Grant]:
@@ -89,7 +89,7 @@ def _says(q: Question, text: str, effect: str) -> set[Grant]:
     statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
     is_new = document.get("Version") == "2012-10-17"
     fitting = (s for s in statements if s["Effect"] == effect and _fits(q, s, variables=is_new))
-    return {_met(q.subject, s) for s in fitting} - {Grant.NONE}
+    return {grant for s in fitting for grant in _met(q.subject, s)}
 
 
 def _fits(q: Question, s: dict[str, Any], *, variables: bool) -> bool:
@@ -114,9 +114,9 @@ def _fits(q: Question, s: dict[str, Any], *, variables: bool) -> bool:
     )
 
 
-def _met(subject: Subject, s: dict[str, Any]) -> Grant:
+def _met(subject: Subject, s: dict[str, Any]) -> set[Grant]:
     if "Principal" not in s and "NotPrincipal" not in s:
-        return Grant.DIRECT
+        return {Grant.DIRECT}
     raw = s["Principal" if "Principal" in s else "NotPrincipal"]
     listed = {
         (kind, name.removeprefix("arn:aws:iam::").removesuffix(":root") if name.endswith(":root") else name)
@@ -130,10 +130,11 @@ def _met(subject: Subject, s: dict[str, Any]) -> Grant:
     if "NotPrincipal" in s:
         is_out = [bool(names & listed) for names in mine.values()]
         met = not (is_out and all(is_out)) if s["Effect"] == "Deny" else bool(is_out) and not any(is_out)
-        return Grant.EVERYBODY if met else Grant.NONE
-    if ("AWS", "*") in listed:
-        return Grant.EVERYBODY if mine or s["Effect"] == "Deny" else Grant.NONE
-    return max((grant for grant, names in mine.items() if names & listed), default=Grant.NONE)
+        return {Grant.EVERYBODY} if met else set()
+    named = {grant for grant, names in mine.items() if names & listed}
+    if ("AWS", "*") in listed and (mine or s["Effect"] == "Deny"):
+        named.add(Grant.EVERYBODY)
+    return named
 
 
 def _holds(operator: str, given: tuple[str, ...], wanted: list[Any], context: Values, *, variables: bool) -> bool:

@@ -170,6 +170,9 @@ _LIMITS: Final = (Layer.BOUNDARY, Layer.SESSION)
 _ON_CALLER: Final = (Layer.IDENTITY, *_LIMITS)
 _CEILING: Final = (Layer.SERVICE_CONTROL, Layer.ENDPOINT)
 
+_STANDS: Final = Grant.EVERYBODY | Grant.DIRECT
+"""What a resource's policy says and nobody else needs to agree to, in one account."""
+
 _Count = tuple[Layer | None, tuple[Layer, ...]]
 """The layer that does not allow, if any, and the layers that were needed."""
 
@@ -177,15 +180,17 @@ _Count = tuple[Layer | None, tuple[Layer, ...]]
 class _Votes:
     """The Allows that apply, counted; there is no Deny."""
 
-    __slots__ = ("_allowed", "_grant", "_matched", "_policies", "_request")
+    __slots__ = ("_allowed", "_matched", "_policies", "_request", "_said")
 
     def __init__(self, request: Request, policies: Policies, matched: Sequence[Match]) -> None:
         self._request, self._policies, self._matched = request, policies, matched
         self._allowed = [match.layer for match in matched]
-        said = [match.grant for match in matched if match.layer in _ON_RESOURCE]
-        self._grant = max(said) if said else Grant.NONE
+        self._said = Grant.NONE
+        for match in matched:
+            if match.layer in _ON_RESOURCE:
+                self._said |= match.grant
         if request.key_grant and _is_of_key(request):
-            self._grant = max(self._grant, request.key_grant)
+            self._said |= request.key_grant
 
     def count(self) -> _Count:
         """Count all: the ceiling first."""
@@ -204,27 +209,27 @@ class _Votes:
     def _rest(self) -> _Count:
         request = self._request
         if request.subject.account_id is None:
-            return (None if self._grant >= Grant.EVERYBODY else Layer.RESOURCE), _ON_RESOURCE
+            return (None if self._said & _STANDS else Layer.RESOURCE), _ON_RESOURCE
         if request.subject.account_id != request.resource_account_id:
-            return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE + _ON_CALLER
+            return (self._caller() if self._said else Layer.RESOURCE), _ON_RESOURCE + _ON_CALLER
         if _is_of_role(request):
             return self._by_resource(alone=Grant.DIRECT)
         if _is_of_key(request):
-            return self._by_resource(alone=Grant.EVERYBODY)
+            return self._by_resource(alone=_STANDS)
         return self._by_either()
 
     def _by_resource(self, alone: Grant) -> _Count:
-        """The resource's policy must allow; what it says to less than `alone` needs the caller's side as well."""
-        if self._grant >= alone:
+        """The resource's policy must allow; what it says to none of `alone` needs the caller's side as well."""
+        if self._said & alone:
             return None, _ON_RESOURCE
-        if self._grant is Grant.ROLE:
+        if self._said & Grant.ROLE:  # where these fail, so does the caller's side
             return self._limits(), _ON_RESOURCE + _LIMITS
-        return (self._caller() if self._grant else Layer.RESOURCE), _ON_RESOURCE + _ON_CALLER
+        return (self._caller() if self._said else Layer.RESOURCE), _ON_RESOURCE + _ON_CALLER
 
     def _by_either(self) -> _Count:
-        if self._grant >= Grant.EVERYBODY:
+        if self._said & _STANDS:
             return None, _ON_RESOURCE
-        if self._grant is Grant.ROLE and not self._limits():
+        if self._said & Grant.ROLE and not self._limits():
             return None, _ON_RESOURCE + _LIMITS
         return self._caller(), _ON_CALLER
 

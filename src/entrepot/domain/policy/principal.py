@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum, IntFlag
 from typing import Final
 
 EVERYBODY: Final = "*"
@@ -33,17 +33,17 @@ class Kind(Enum):
     CANONICAL_USER = "CanonicalUser"
 
 
-class Grant(IntEnum):
-    """By which of his names a statement meets who asks; the higher, the more it grants."""
+class Grant(IntFlag):
+    """By which of his names a statement meets who asks; by several at once, it may be."""
 
     NONE = 0
     ACCOUNT = 1
     """His account: its administrators decide."""
     ROLE = 2
     """The role of his session: within boundary and session policy."""
-    EVERYBODY = 3
+    EVERYBODY = 4
     """`*`."""
-    DIRECT = 4
+    DIRECT = 8
     """His user, his session, his service or provider: nobody else needs to agree."""
 
 
@@ -99,17 +99,20 @@ class Principals:
     is_negated: bool = False
 
     def grant(self, subject: Subject, *, is_deny: bool) -> Grant:
-        """By which name the statement meets who asks.
+        """By which names the statement meets who asks.
 
         Who is not known is met by a Deny for everybody only. NotPrincipal denies unless all that he is (account,
         role, session or user) is excepted, by ARN or by unique id; it allows only if nothing of it is.
         """
         if self.is_negated:
             return self._grant_but_for(subject, is_deny=is_deny)
-        if self._is_everybody(subject):
-            return Grant.EVERYBODY if is_deny or not subject.is_anonymous else Grant.NONE
-        named = [grant for name, grant in subject.names.items() if name in self.names]
-        return max(named, default=Grant.NONE)
+        met = Grant.NONE
+        if self._is_everybody(subject) and (is_deny or not subject.is_anonymous):
+            met = Grant.EVERYBODY
+        for name, grant in subject.names.items():
+            if name in self.names:
+                met |= grant
+        return met
 
     def _is_everybody(self, subject: Subject) -> bool:
         return (Kind.AWS, EVERYBODY) in self.names or any((kind, EVERYBODY) in self.names for kind, _ in subject.names)

@@ -146,21 +146,29 @@ def _own(cell: str) -> PolicySet | None:
 def _of_resource(cell: str, who: str, kind: Kind) -> PolicySet | None:
     if cell == ".":
         return None
-    is_deny = cell == "D"
-    principal = {"everybody": "*", "D": "*", "0": {"AWS": "333333333333"}, "other": {"AWS": "333333333333"}}.get(cell)
     statement: dict[str, Any] = {
-        "Effect": "Deny" if is_deny else "Allow",
-        "Principal": principal or _named(cell, who),
+        "Effect": "Deny" if cell == "D" else "Allow",
+        "Principal": "*" if cell in {"D", "everybody"} else _named(cell.split("+"), who),
         "Action": "sts:*" if kind is Kind.TRUST else "*",
     }
     return policy_set(kind, statement if kind is Kind.TRUST else {**statement, "Resource": "*"})
 
 
-def _named(cell: str, who: str) -> dict[str, str]:
-    """Me, my role or my account, as a document names them."""
-    wanted = {"me": Grant.DIRECT, "role": Grant.ROLE, "account": Grant.ACCOUNT}[cell]
-    named = {kind.value: name for (kind, name), grant in SUBJECTS[who].names.items() if grant is wanted}
-    return named or {"AWS": HERE}
+def _named(cells: list[str], who: str) -> dict[str, list[str]]:
+    """Me, my role, my account, everybody or others, as a document names them."""
+    principals = dict[str, list[str]]()
+    fixed = {
+        "0": "333333333333",
+        "other": "333333333333",
+        "everybody": "*",
+        "account": SUBJECTS[who].account_id or HERE,
+    }
+    for cell in cells:
+        wanted = {"me": Grant.DIRECT, "role": Grant.ROLE}.get(cell)
+        named = [(kind.value, name) for (kind, name), grant in SUBJECTS[who].names.items() if grant is wanted]
+        for kind, name in named or [("AWS", fixed[cell])]:
+            principals.setdefault(kind, []).append(name)
+    return principals
 
 
 def test_what_decided_is_named_with_its_source() -> None:
