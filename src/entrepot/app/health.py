@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 from sqlalchemy import Connection, literal, select
 
+from entrepot.app.logs import reason_of
 from entrepot.domain.error import RegistryError
 from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
@@ -46,14 +47,14 @@ class Health:
         try:
             return await self._database.read(_one) == 1
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
-            log.warning("health.database", error=str(error))
+            log.warning("health.database", error=reason_of(error))
             return False
 
     def _has_room(self) -> bool:
         try:
             self._store.check_room()
         except (RegistryError, OSError) as error:
-            log.warning("health.store", error=str(error) or type(error).__name__)
+            log.warning("health.store", error=reason_of(error))
             return False
         return True
 

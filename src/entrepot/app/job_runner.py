@@ -16,7 +16,8 @@ from typing import TypeVar
 
 import structlog
 
-from entrepot.app.logs import without_secrets
+from entrepot.app.logs import reason_of, without_secrets
+from entrepot.domain.error import Throttled
 from entrepot.domain.job import Claim, Cron
 from entrepot.service.job import JobService
 
@@ -200,6 +201,9 @@ class JobRunner:
         """Do it; an error is logged and answered with None, for the loops go on whatever happens."""
         try:
             return await work()
+        except Throttled as error:  # the database is busy or away: a line, not a traceback every few seconds
+            log.warning("job.step.postponed", step=step, error=reason_of(error))
+            return None
         except Exception:
             log.exception("job.step.failed", step=step)
             return None

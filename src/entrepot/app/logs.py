@@ -63,6 +63,13 @@ def without_secrets(text: str) -> str:
     return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2]}{_HIDDEN}", text)
 
 
+def reason_of(error: BaseException) -> str:
+    """One line that tells an operator why: of the cause, where the error itself is ours and has no words."""
+    cause = error.__cause__ or error
+    text = str(getattr(cause, "orig", None) or cause).strip()
+    return " ".join(text.split()) or type(cause).__name__
+
+
 def _hidden_in(value: Any) -> Any:
     return without_secrets(value) if isinstance(value, str) else value
 

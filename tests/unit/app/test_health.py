@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from entrepot.app.health import Health
-from entrepot.domain.error import StorageFull
+from entrepot.domain.error import StorageFull, Throttled
 from entrepot.store.blob.memory import MemoryBlobStore
 from entrepot.store.metadata.base import Database
 
@@ -34,9 +35,11 @@ async def test_a_lost_database_is_not_ready_but_alive(database: Database, store:
         looks_up_inline = True
 
         async def read(self, query: object) -> object:
-            raise OSError("gone")
+            raise Throttled from OSError("connection refused,\n\tis it running?")
 
     health = Health(Lost(), store)  # type: ignore[arg-type]  # as much of a database as the probe asks for
-    answer = await health.ready()
+    with capture_logs() as lines:
+        answer = await health.ready()
     assert (answer.status, answer.body) == (503, b"not ready: database\n")
+    assert [line["error"] for line in lines] == ["connection refused, is it running?"]
     assert (await health.live()).status == 200
