@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
+import os
 import threading
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from entrepot.store.metadata import sqlite_log
 from entrepot.store.metadata.sqlite import SqliteDatabase
@@ -132,3 +135,34 @@ async def test_waits_are_reported(sqlite_database: SqliteDatabase, capsys: pytes
     sqlite_database._writer._waits._log_seconds = 0
     await sqlite_database.write(add("a"), is_short=True)
     wait_until(lambda: "commit.waits" in capsys.readouterr().out, what="the line")
+
+
+async def test_a_writer_survives_a_savepoint_that_cannot_be_ended(sqlite_database: SqliteDatabase) -> None:
+    """Whatever SQLite refuses there, nobody else's change is lost and no transaction stays open."""
+
+    def spoil(connection: Connection) -> None:
+        connection.exec_driver_sql("RELEASE job")  # so that the writer's own fails
+
+    for is_short in (True, False):
+        name = f"short-{is_short}"
+        changes = (add(f"{name}-a"), spoil, add(f"{name}-b"))
+        done = await asyncio.gather(
+            *(sqlite_database.write(change, is_short=is_short) for change in changes), return_exceptions=True
+        )
+        assert done[0::2] == [f"{name}-a", f"{name}-b"]
+        assert isinstance(done[1], DatabaseError), "alone, there is no savepoint"
+        assert await sqlite_database.write(add(f"{name}-c"), is_short=is_short) == f"{name}-c"
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+async def test_a_writer_survives_a_lock_that_is_refused(
+    sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, is_short: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        with pytest.raises(OSError, match="locks"):
+            await sqlite_database.write(add("a"), is_short=is_short)
+    assert await sqlite_database.write(add("a"), is_short=is_short) == "a"

@@ -70,12 +70,14 @@ def _commit(connection: Connection, jobs: Sequence[Job]) -> list[Outcome] | None
 
 
 def _run_in_savepoint(connection: Connection, raw: sqlite3.Connection, job: Job) -> Outcome:
-    raw.execute("SAVEPOINT job")
+    """Run a job so that it can be undone alone. Where that cannot be had, the transaction is given up as a whole."""
+    if _attempt(raw, "SAVEPOINT job").error is not None:
+        _attempt(raw, "ROLLBACK")
+        return Outcome()
     outcome = _run(connection, job)
-    if raw.in_transaction:
-        if outcome.error is not None:
-            raw.execute("ROLLBACK TO job")
-        raw.execute("RELEASE job")
+    for statement in ("RELEASE job",) if outcome.error is None else ("ROLLBACK TO job", "RELEASE job"):
+        if raw.in_transaction and _attempt(raw, statement).error is not None:
+            _attempt(raw, "ROLLBACK")
     return outcome
 
 

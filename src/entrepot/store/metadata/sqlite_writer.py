@@ -138,10 +138,11 @@ class _Place:
 
     def commit(self, jobs: Sequence[Job], spins: int | None = None) -> list[Answer] | None:
         """Run the jobs that are still waited for. None: the lock was not to be had in `spins` attempts."""
-        if spins is None:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-        elif not self._try_lock(spins):
-            return None
+        try:
+            if not self._lock_in(spins):
+                return None
+        except OSError as error:
+            return [(job, Outcome(error=error)) for job in jobs]
         before = self._raw.total_changes
         try:
             answers = commit_all(self._connection, [job for job in jobs if not job.future.done()])
@@ -154,7 +155,11 @@ class _Place:
         self._connection.close()
         os.close(self._lock)
 
-    def _try_lock(self, spins: int) -> bool:
+    def _lock_in(self, spins: int | None) -> bool:
+        """Whether the lock was to be had in so many attempts; waits for it where there is no number."""
+        if spins is None:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            return True
         for _ in range(spins):
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
