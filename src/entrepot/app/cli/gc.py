@@ -53,7 +53,7 @@ def _tell(collected: Any, swept: Any, *, is_json: bool) -> None:
     say(f"removed {collected.blobs} blobs, {collected.size_bytes:,} bytes, and {collected.links} links to blobs")
     say(f"freed the bytes of {swept.objects} objects; new ones follow within 5 minutes, for those who still read them")
     if collected.is_held:
-        warn("collection is on hold, a backup may be under way: run it again later")
+        warn("nothing more is removed while a backup is under way or maintenance is on: run it again later")
 
 
 @contextmanager
