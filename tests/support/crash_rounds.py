@@ -169,8 +169,9 @@ class Client:
         if cut:
             await uploads.append(upload, body([data[:cut]]))
         last = body([data[cut:]]) if cut < len(data) else None
+        length = self._draw.choice([None, len(data) - cut])  # a length that is known may make the blob at once
         self._journal.begin("upload", digest=str(digest))
-        await uploads.complete(REGISTRY, APP, ACCOUNT, upload.id, digest, last)
+        await uploads.complete(REGISTRY, APP, ACCOUNT, upload.id, digest, last, None, length)
         self._journal.end()
 
     async def _delete(self) -> None:
