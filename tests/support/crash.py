@@ -55,6 +55,10 @@ class Fuse:
     def __init__(self, at: int | None) -> None:
         self._left = at
 
+    def light(self, at: int) -> None:
+        """Begin to count."""
+        self._left = at
+
     def step(self, last_act: Callable[[], object] = lambda: None) -> None:
         if self._left is None:
             return

@@ -3,8 +3,9 @@
 Run as `python -m tests.support.crash_rounds DIRECTORY DATABASE ROUNDS SEED`, where DATABASE is `sqlite` or the URL of a
 migrated PostgreSQL database. In every round a process opens services and store, and three clients push, retag and
 delete images with shared layers while uploads are swept and garbage is collected, until a step of the disk or of
-a commit ends the process (`tests.support.crash`). Then another process compares: what was answered stands, what was
-under way happened or did not, and every byte is right. At the end no byte is left that no row counts on.
+a commit ends the process (`tests.support.crash`). Then the next process compares before
+it goes on: what was answered stands, what was under way happened or did not, and every byte is right. At the end no
+byte is left that no row counts on.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ TAGS = 3
 """Tags of each client; none is another's."""
 LAYERS = [random.Random(number).randbytes(FRAME * number + 7 * number) for number in range(6)]
 """Shared by all clients, so that they race for the same blobs."""
-STEPS_MAX = 200
+STEPS_MAX = 120
 ROUND_MINUTES = 40
 """The registry's clock moves on by this much each round: promises end, uploads expire."""
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -217,7 +218,7 @@ class Place:
         (self.directory / "states").write_text(json.dumps([asdict(state) for state in states]))
 
 
-async def prepare(place: Place, _: int, __: Fuse) -> None:
+async def prepare(place: Place, _: int, __: int) -> None:
     """One repository."""
     database = place.open()
     keys = await KeyService.open(database, Context(), MASTER, database_is_new=True)
@@ -226,9 +227,13 @@ async def prepare(place: Place, _: int, __: Fuse) -> None:
     await database.close()
 
 
-async def work(place: Place, round_number: int, fuse: Fuse) -> None:
-    """All clients at once, until a step ends them."""
+async def work(place: Place, round_number: int, at: int) -> None:
+    """Look at what the death before has left, then all clients at once until a step ends them."""
+    fuse = Fuse(None)
     registry = await Registry.open(place, round_number, fuse)
+    if round_number:
+        await compare(place, registry)
+    fuse.light(at)
     fuse.install()
     async with asyncio.TaskGroup() as group:
         for number in range(CLIENTS):
@@ -237,9 +242,8 @@ async def work(place: Place, round_number: int, fuse: Fuse) -> None:
             group.create_task(client.work())
 
 
-async def compare(place: Place, round_number: int, fuse: Fuse) -> None:
+async def compare(place: Place, registry: Registry) -> None:
     """What was answered stands, what was under way happened or not, and every byte is right."""
-    registry = await Registry.open(place, round_number, fuse)
     found = await _find(registry)
     for number, before in enumerate(place.states()):
         allowed, blobs = replay(before, map(json.loads, place.journal(number).read_text().splitlines()))
@@ -247,13 +251,15 @@ async def compare(place: Place, round_number: int, fuse: Fuse) -> None:
         for digest in blobs:
             assert await _pull(registry, Digest.parse(digest)) is not None, f"an acknowledged blob is gone: {digest}"
     place.keep(found)
+
+
+async def finish(place: Place, round_number: int, _: int) -> None:
+    """The last death compared; long after, no byte is left that no row counts on."""
+    registry = await Registry.open(place, round_number, Fuse(None))
+    await compare(place, registry)
     await registry.close()
-
-
-async def finish(place: Place, round_number: int, fuse: Fuse) -> None:
-    """Long after, no byte is left that no row counts on."""
     for days in (2, 4, 6):
-        registry = await Registry.open(place, round_number + days * 36, fuse)
+        registry = await Registry.open(place, round_number + days * 36, Fuse(None))
         await registry.clean()
         keys = sorted(await keys_of(registry.worker.database))
         named = await _named(registry)
@@ -300,11 +306,11 @@ async def _pull(registry: Registry, digest: Digest) -> bytes | None:
     return data
 
 
-def in_process(step: Callable[..., Coroutine[Any, Any, None]], place: Place, number: int, fuse: Fuse) -> bool:
-    """Run a step in a process of its own; False when the fuse ended it. Any other end raises."""
+def in_process(step: Callable[..., Coroutine[Any, Any, None]], place: Place, number: int, at: int = 0) -> bool:
+    """Run a step in a process of its own; False when a fuse ended it. Any other end raises."""
     child = os.fork()
     if child == 0:
-        asyncio.run(step(place, number, fuse))
+        asyncio.run(step(place, number, at))
         os._exit(0)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -319,11 +325,10 @@ def main(directory: str, address: str, rounds: str, seed: str) -> None:
     place, draw = Place(Path(directory), address), random.Random(seed)
     if address == "sqlite":
         migrate_sqlite(place.directory / "entrepot.db")
-    in_process(prepare, place, 0, Fuse(None))
+    in_process(prepare, place, 0)
     for number in range(int(rounds)):
-        assert not in_process(work, place, number, Fuse(draw.randrange(STEPS_MAX))), "the round did not end in a death"
-        in_process(compare, place, number, Fuse(None))
-    in_process(finish, place, int(rounds), Fuse(None))
+        assert not in_process(work, place, number, draw.randrange(STEPS_MAX)), "the round did not end in a death"
+    in_process(finish, place, int(rounds))
     sys.stdout.write(f"{rounds}\n")
 
 
