@@ -1,5 +1,10 @@
 """Fixtures that every test may use."""
 
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
 pytest_plugins = [
     "tests.support.no_skips",
     "tests.support.postgres",
@@ -11,3 +16,10 @@ pytest_plugins = [
     "tests.support.job",
     "tests.support.race",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that ran in this process has set where its log goes."""
+    yield
+    structlog.reset_defaults()

@@ -201,8 +201,7 @@ def test_a_server_whose_workers_are_killed_does_all_jobs(server: Server, request
     made: list[int] = []
     victim = 0
     while victim not in busy_pids(queue.engine, made):  # until one died with a job in its hands
-        made += queue.ask(submit_many)
-        victim = min(wait_until(partial(busy_pids, queue.engine, made), what="a job under way"))
+        victim = min(wait_until(partial(busy_with_more, queue, made), what="a job under way"))
         os.kill(victim, signal.SIGKILL)
         wait_until(partial(is_gone, server, victim), what="its end")
     end_leases(queue.engine)
@@ -220,6 +219,13 @@ async def submit_many(jobs: JobService, database: Database) -> list[int]:
 def is_gone(server: Server, pid: int) -> bool:
     """Whether a worker is there no more."""
     return pid not in server.worker_pids()
+
+
+def busy_with_more(queue: Queue, made: list[int]) -> set[int]:
+    """The processes that jobs run in; more jobs are made where all were done before anybody looked."""
+    if count_done(queue.engine, made) == len(made):
+        made += queue.ask(submit_many)
+    return busy_pids(queue.engine, made)
 
 
 def busy_pids(engine: Engine, ids: list[int]) -> set[int]:

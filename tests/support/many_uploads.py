@@ -30,7 +30,7 @@ def peak_of(client: RegistryClient, repository: str, uploads: int, mib_each: int
     with MemoryWatch(client.server.process.pid) as memory, ThreadPoolExecutor(uploads) as clients:
         for done in [clients.submit(push, number) for number in range(uploads)]:
             done.result()
-    assert memory.samples > 5
+    assert memory.samples > 1
     return memory.peak_bytes
 
 

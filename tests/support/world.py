@@ -103,7 +103,7 @@ def aws_program() -> Path:
 def open_world() -> Iterator[World]:
     """Make the namespaces, start the server and the daemons, and end everything afterwards."""
     for leftover in leftovers(PREFIX):
-        shutil.rmtree(leftover)  # its processes died with its run
+        shutil.rmtree(leftover, ignore_errors=True)  # its processes died with its run, or are about to
     directory = make_run_directory(PREFIX)
     names = aws_names(ACCOUNTS, REGIONS)
     certificates = make_certificates(directory, [*names, SERVER_ADDRESS])

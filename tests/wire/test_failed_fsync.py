@@ -137,7 +137,7 @@ async def test_each_fsync_of_a_push(registry: RunningRegistry, disk: FailingDisk
         assert (await registry.client.send("GET", f"/v2/app/blobs/{digest_of(data)}")).body == data
         if is_untouched:
             break
-    assert disk.failed["directory"] > 1
+    assert disk.failed["directory"]
     assert disk.failed.total() > disk.failed["directory"]
     await _nothing_is_left_over(registry, store)
 
