@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from entrepot.domain.digest import Digest, hasher
-from entrepot.domain.error import LayerDigestMismatch, RangeInvalid, SizeInvalid, Throttled
+from entrepot.domain.error import LayerDigestMismatch, RangeInvalid, SizeInvalid
 from entrepot.domain.limit import UPLOAD_LEASE_SECONDS
 from entrepot.domain.promise import BlobPromise
 from entrepot.service.context import Context
 from entrepot.service.storage import Storage
 from entrepot.service.upload.hold import publishing
 from entrepot.service.upload.intake import Body
+from entrepot.service.upload.record import insert_or_hold
 from entrepot.service.upload.row import location_of, micros_after, not_found, registry_of
 from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Location, Staging
 from entrepot.store.metadata import blob as blobs
@@ -29,8 +30,6 @@ from entrepot.store.metadata.repository_key import get_repository_key
 
 AT_ONCE_BYTES = FRAME_BYTES
 """A body up to this size is held in memory, as it came and encrypted: a quarter of what an upload may take."""
-
-LINK_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +82,14 @@ class AtOnce:
         if repository.id != row.repository_id:
             raise not_found(row)
         if not rows.remove_fresh_upload(connection, row.id):
-            now = rows.find_upload(connection, row.id)
-            raise not_found(row) if now is None else RangeInvalid(row.id, now.offset_bytes)
-        blob_id, is_ours = self._insert_or_hold(connection, row, digest, size_bytes)
-        moment = self.context.now_micros()
-        blobs.link_blob(connection, row.repository_id, blob_id, moment, self.promise.keep_until(moment))
+            left = rows.find_upload(connection, row.id)
+            raise not_found(row) if left is None else RangeInvalid(row.id, left.offset_bytes)
+        now = self.context.now_micros()
+        blob_id, is_ours = insert_or_hold(connection, row, digest, size_bytes, now)
+        if not is_ours:
+            doom(connection, Staging(row.storage_key), row.store, micros_after(self.context, UPLOAD_LEASE_SECONDS))
+        blobs.link_blob(connection, row.repository_id, blob_id, now, self.promise.keep_until(now))
         return is_ours
-
-    def _insert_or_hold(
-        self, connection: Connection, row: rows.UploadRow, digest: Digest, size_bytes: int
-    ) -> tuple[int, bool]:
-        """The blob of that digest: ours (True), or the one that was first, and then our object is doomed."""
-        place = (row.storage_key, row.store, row.format, row.frame_bytes, row.wrapped_key)
-        new = blobs.NewBlob(row.domain_id, digest, size_bytes, *place, self.context.now_micros())
-        for _ in range(LINK_ATTEMPTS):
-            made = blobs.insert_blob(connection, new)
-            if made is not None:
-                return made, True
-            first = blobs.hold_blob(connection, row.domain_id, digest)
-            if first is not None:
-                doom(connection, Staging(row.storage_key), row.store, micros_after(self.context, UPLOAD_LEASE_SECONDS))
-                return first, False
-        raise Throttled  # it was collected between the two statements, again and again
 
 
 def is_small(length: int | None) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.digest import Digest, hasher
-from entrepot.domain.error import LayerDigestMismatch, RangeInvalid, Throttled, UploadNotFound
+from entrepot.domain.error import LayerDigestMismatch, RangeInvalid, UploadNotFound
 from entrepot.domain.limit import MIB, UPLOAD_LEASE_SECONDS
 from entrepot.domain.promise import BlobPromise
 from entrepot.service.context import Context
@@ -20,6 +20,7 @@ from entrepot.service.storage import Storage
 from entrepot.service.upload.hold import publishing
 from entrepot.service.upload.intake import Received
 from entrepot.service.upload.ledger import RowLedger
+from entrepot.service.upload.record import insert_or_hold
 from entrepot.service.upload.row import location_of, not_found, registry_of, segments_of, tail_of
 from entrepot.store.blob.base import BlobStore, Location, Segment, Staging
 from entrepot.store.metadata import blob as blobs
@@ -29,7 +30,6 @@ from entrepot.store.metadata.doomed import doom
 from entrepot.store.metadata.repository_key import get_repository_key
 
 HASH_BYTES = MIB
-LINK_ATTEMPTS = 3
 _MICROS = 1_000_000
 
 
@@ -151,37 +151,10 @@ class Publisher:
         staging = rows.remove_upload(connection, row.id, row.offset_bytes, whole.lease)
         if staging is None:
             raise _lost(connection, row)
-        blob_id, is_ours = self._insert_or_hold(connection, whole, digest, staging, now)
+        blob_id, is_ours = insert_or_hold(connection, row, digest, whole.size_bytes, now)
+        doom(connection, staging, row.store, now + UPLOAD_LEASE_SECONDS * _MICROS, object_stays=is_ours)
         is_new = blobs.link_blob(connection, row.repository_id, blob_id, now, self._promise.keep_until(now))
         return _Published(is_new, is_ours, staging.appends)
-
-    def _insert_or_hold(
-        self, connection: Connection, whole: _Whole, digest: Digest, staging: Staging, now: int
-    ) -> tuple[int, bool]:
-        """The blob of that digest: ours (True), or the one that was first, and then our bytes are doomed."""
-        row = whole.row
-        new = blobs.NewBlob(
-            row.domain_id,
-            digest,
-            whole.size_bytes,
-            row.storage_key,
-            row.store,
-            row.format,
-            row.frame_bytes,
-            row.wrapped_key,
-            now,
-        )
-        not_before = now + UPLOAD_LEASE_SECONDS * _MICROS
-        for _ in range(LINK_ATTEMPTS):
-            made = blobs.insert_blob(connection, new)
-            if made is not None:
-                doom(connection, staging, row.store, not_before, object_stays=True)
-                return made, True
-            first = blobs.hold_blob(connection, row.domain_id, digest)
-            if first is not None:
-                doom(connection, staging, row.store, not_before)
-                return first, False
-        raise Throttled  # it was collected between the two statements, again and again
 
 
 def hash_object(store: BlobStore, location: Location, size_bytes: int, algorithm: str) -> Digest:
