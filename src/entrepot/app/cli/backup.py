@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from entrepot.app.cli.option import with_settings
+from entrepot.app.cli.option import STORE_SETTINGS, with_settings
 from entrepot.app.cli.output import fail, say, warn
 from entrepot.app.cli.verify import DAMAGED, progress_bar, tell
 from entrepot.app.config import Settings
@@ -16,17 +16,6 @@ from entrepot.app.config import Settings
 if TYPE_CHECKING:
     from entrepot.app.backup import Done
 
-SETTINGS = (
-    "config",
-    "data_dir",
-    "database_url",
-    "blob_dir",
-    "blob_url",
-    "s3_endpoint_url",
-    "s3_region",
-    "s3_addressing",
-    "s3_credentials",
-)
 
 Target = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the backup; a later one brings what is new.")]
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="Directory that `entrepot backup` made.")]
@@ -36,7 +25,7 @@ Digests = Annotated[bool, typer.Option("--digests", help="Read every byte in the
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@with_settings(SETTINGS)
+@with_settings(STORE_SETTINGS)
 def backup(settings: Settings, target: Target, with_key: WithKey = False) -> None:
     """Back everything up while the server runs. The master key stays out unless asked for."""
     work = importlib.import_module("entrepot.app.backup")
@@ -48,7 +37,7 @@ def backup(settings: Settings, target: Target, with_key: WithKey = False) -> Non
     _tell(done, target)
 
 
-@with_settings(SETTINGS)
+@with_settings(STORE_SETTINGS)
 def restore(
     settings: Settings, source: Source, key_file: KeyFile = None, digests: Digests = False, json: Json = False
 ) -> None:

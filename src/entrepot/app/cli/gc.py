@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from entrepot.app.cli.option import with_settings
-from entrepot.app.cli.output import fail, say, say_json, warn
+from entrepot.app.cli.output import say, say_json, warn
+from entrepot.app.cli.work import work_of
 from entrepot.app.config import Settings
 
 SETTINGS = ("config", "data_dir", "database_url", "blob_dir", "blob_promise_seconds")
@@ -27,15 +28,12 @@ def gc(settings: Settings, dry_run: DryRun = False, json: Json = False) -> None:
 
     The server does the same by itself, every `collection_period_seconds`.
     """
-    work = importlib.import_module("entrepot.app.garbage")
-    try:
+    with work_of("garbage") as work:
         if dry_run:
             _tell_survey(work.survey(settings), is_json=json)
             return
         with _progress() as on_progress:
             collected, swept = work.collect(settings, on_progress)
-    except work.CommandError as error:
-        fail(str(error))
     _tell(collected, swept, is_json=json)
 
 

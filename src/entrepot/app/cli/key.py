@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Annotated
 
 import typer
 
 from entrepot.app.cli.option import with_settings
-from entrepot.app.cli.output import fail, say, warn
+from entrepot.app.cli.output import say, warn
+from entrepot.app.cli.work import work_of
 from entrepot.app.config import Settings
 
 SETTINGS = ("config", "data_dir", "database_url")
@@ -22,14 +22,11 @@ Signing = Annotated[bool, typer.Option("--signing", help="The keys that sign pas
 @with_settings(SETTINGS)
 def rotate(settings: Settings, signing: Signing = False) -> None:
     """Replace the master key; nothing that it protects is encrypted anew, and no password ends."""
-    work = importlib.import_module("entrepot.app.key")
-    try:
+    with work_of("key") as work:
         if signing:
             begins, until = work.rotate_signing_keys(settings)
         else:
             rotated = work.rotate_master_key(settings)
-    except work.CommandError as error:
-        fail(str(error))
     if signing:
         say(f"new signing keys sign from {begins:%Y-%m-%d %H:%M:%S} UTC on")
         say(f"the ones before verify until {until:%Y-%m-%d %H:%M:%S} UTC, so nothing that was handed out ends early")

@@ -16,6 +16,19 @@ from entrepot.app.config import Settings
 BAD_SETTINGS = 2
 """Exit code for wrong settings, as for a wrong command line."""
 
+STORE_SETTINGS = (
+    "config",
+    "data_dir",
+    "database_url",
+    "blob_dir",
+    "blob_url",
+    "s3_endpoint_url",
+    "s3_region",
+    "s3_addressing",
+    "s3_credentials",
+)
+"""What says where facts and bytes are, for commands that work on both."""
+
 
 def with_settings(names: Sequence[str] | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the flags of these settings, of all by default, before its own parameters.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from entrepot.app.cli.option import with_settings
+from entrepot.app.cli.option import STORE_SETTINGS, with_settings
 from entrepot.app.cli.output import fail, say, say_json, warn
 from entrepot.app.config import Settings
 
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 
 DAMAGED = 1
 NOT_VERIFIED = 2
-SETTINGS = (
-    "config",
-    "data_dir",
-    "database_url",
-    "blob_dir",
-    "blob_url",
-    "s3_endpoint_url",
-    "s3_region",
-    "s3_addressing",
-    "s3_credentials",
-)
 
 Digests = Annotated[bool, typer.Option("--digests", help="Read every byte of every blob and compare its digest.")]
 Orphans = Annotated[bool, typer.Option("--orphans", help="List the store and report what no row names.")]
@@ -39,7 +28,7 @@ Force = Annotated[bool, typer.Option("--force", help="Repair even if most blobs 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@with_settings(SETTINGS)
+@with_settings(STORE_SETTINGS)
 def verify(
     settings: Settings,
     digests: Digests = False,

@@ -16,6 +16,7 @@ from entrepot.domain.digest import Digest
 from entrepot.domain.error import Throttled
 from entrepot.domain.image import ImageStatus
 from entrepot.store.metadata.image import to_digest
+from entrepot.store.metadata.manifest_reference import IS_REFERENCED
 from entrepot.store.metadata.schema import blob, manifest, manifest_reference, repository_blob
 from entrepot.store.metadata.statement import Statement
 
@@ -53,7 +54,6 @@ _REFERENCES = (
     manifest_reference.c.repository_id == repository_blob.c.repository_id,
     manifest_reference.c.blob_id == repository_blob.c.blob_id,
 )
-_IS_REFERENCED = exists().where(*_REFERENCES)
 _LINKS = (
     select(
         blob.c.id,
@@ -129,7 +129,7 @@ def extend_promise(
     held = set(connection.execute(locked.with_for_update(key_share=True)).scalars())
     connection.execute(
         update(repository_blob)
-        .where(*links, repository_blob.c.keep_until < before, ~_IS_REFERENCED)
+        .where(*links, repository_blob.c.keep_until < before, ~IS_REFERENCED)
         .values(keep_until=keep_until)
     )
     return held

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from entrepot.store.blob.base import Staging
 from entrepot.store.metadata.doomed import doom
+from entrepot.store.metadata.manifest_reference import IS_REFERENCED
 from entrepot.store.metadata.schema import blob, manifest_reference, repository_blob
 
 Link = tuple[int, int]
@@ -43,10 +44,6 @@ class Survey:
     """Plain bytes of those blobs."""
 
 
-_IS_REFERENCED = exists().where(
-    manifest_reference.c.repository_id == repository_blob.c.repository_id,
-    manifest_reference.c.blob_id == repository_blob.c.blob_id,
-)
 _BLOBS: BindParameter[int] = bindparam("blobs", expanding=True)
 _REFERENCED = (
     select(manifest_reference.c.blob_id)
@@ -130,7 +127,7 @@ def remove_blobs(connection: Connection, blob_ids: Iterable[int], not_before: in
 
 def survey(connection: Connection, now: int) -> Survey:
     """What a run at `now` would remove; reads what is due and what is loose, nothing else."""
-    due = and_(_is_due(now), ~_IS_REFERENCED)
+    due = and_(_is_due(now), ~IS_REFERENCED)
     links = connection.scalar(select(func.count()).select_from(repository_blob).where(due)) or 0
     suspects = union(select(repository_blob.c.blob_id).where(due), select(blob.c.id).where(blob.c.is_loose))
     stays = exists().where(repository_blob.c.blob_id == blob.c.id, ~due)

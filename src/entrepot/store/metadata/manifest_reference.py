@@ -53,10 +53,11 @@ _PARENTS = (
     .distinct()
     .order_by(manifest.c.id)
 )
-_IS_REFERENCED = exists().where(
+IS_REFERENCED = exists().where(
     manifest_reference.c.repository_id == repository_blob.c.repository_id,
     manifest_reference.c.blob_id == repository_blob.c.blob_id,
 )
+"""Of a link: whether a manifest of its repository names the blob."""
 
 
 def lock_links(
@@ -130,5 +131,5 @@ def delete_references(connection: Connection, repository_id: int, image_id: int,
     if blob_ids:
         kept = repository_blob.c.keep_until
         later = case((kept < keep_until_micros, literal(keep_until_micros)), else_=kept)
-        unreferenced = update(repository_blob).where(*links, ~_IS_REFERENCED)
+        unreferenced = update(repository_blob).where(*links, ~IS_REFERENCED)
         connection.execute(unreferenced.values(keep_until=later, is_settled=False))

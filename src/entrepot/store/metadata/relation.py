@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from entrepot.store.metadata.doomed import STAGING_SUFFIX
+from entrepot.store.metadata.manifest_reference import IS_REFERENCED
 from entrepot.store.metadata.schema import (
     blob,
     doomed_object,
@@ -99,12 +100,8 @@ def _own_relations() -> Iterator[Relation]:
     yield Relation("storage-key-once", upload, "has the storage key of a blob", of_upload)
 
 
-_IS_REFERENCED = exists().where(
-    manifest_reference.c.repository_id == repository_blob.c.repository_id,
-    manifest_reference.c.blob_id == repository_blob.c.blob_id,
-)
 _IS_LINKED = exists().where(repository_blob.c.blob_id == blob.c.id)
-_FORGOTTEN_LINK = repository_blob.c.is_settled & ~_IS_REFERENCED
+_FORGOTTEN_LINK = repository_blob.c.is_settled & ~IS_REFERENCED
 _FORGOTTEN_BLOB = ~blob.c.is_loose & ~_IS_LINKED
 
 
