@@ -16,7 +16,7 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -134,33 +134,33 @@ async def prepare(directory: Path, _: bool) -> None:
 
 
 async def push(directory: Path, is_encrypting: bool) -> None:
-    """Begin or go on with the push, to its end."""
-    client = Client(directory)
-    database = FusedDatabase(directory / "entrepot.db")
-    keys = await KeyService.open(database, Context(), MASTER)
-    storage = storage_at(place_of(directory), keys, Context(), is_encrypting=is_encrypting)
-    worker = Worker(database, Context(), keys, storage)
-    if client.upload_id is None:
-        client.remember(upload_id=await worker.start())
-    assert client.upload_id is not None
-    try:
-        upload = await worker.uploads.find(REGISTRY, APP, ACCOUNT, client.upload_id)
+    """Begin or go on with the push, to its end: some PATCHes, then the PUT."""
+
+    async def bring(worker: Worker, client: Client, upload_id: str) -> None:
+        upload = await worker.uploads.find(REGISTRY, APP, ACCOUNT, upload_id)
         assert upload.offset >= client.offset, "acknowledged bytes were lost"
         for cut in (cut for cut in CUTS if cut > upload.offset):
-            upload = await worker.uploads.find(REGISTRY, APP, ACCOUNT, client.upload_id)
-            await worker.append(client.upload_id, DATA[upload.offset : cut])
+            upload = await worker.uploads.find(REGISTRY, APP, ACCOUNT, upload_id)
+            await worker.append(upload_id, DATA[upload.offset : cut])
             client.remember(offset=cut)
-        await worker.uploads.complete(REGISTRY, APP, ACCOUNT, client.upload_id, digest_of(DATA))
-    except UploadNotFound:
-        view = await worker.blobs.view(ACCOUNT, REGISTRY, APP, digest_of(DATA))
-        assert view.blob is not None, "the upload ended and left no blob"
-    client.remember(is_done=True)
-    await storage.close()
-    await database.close()
+        await worker.uploads.complete(REGISTRY, APP, ACCOUNT, upload_id, digest_of(DATA))
+
+    await _push(directory, is_encrypting, bring)
 
 
 async def push_at_once(directory: Path, is_encrypting: bool) -> None:
     """The same without a PATCH: all bytes come with the PUT."""
+
+    async def bring(worker: Worker, _: Client, upload_id: str) -> None:
+        digest, size = digest_of(DATA), len(DATA)
+        await worker.uploads.complete(REGISTRY, APP, ACCOUNT, upload_id, digest, body([DATA]), None, size)
+
+    await _push(directory, is_encrypting, bring)
+
+
+async def _push(
+    directory: Path, is_encrypting: bool, bring: Callable[[Worker, Client, str], Coroutine[Any, Any, None]]
+) -> None:
     client = Client(directory)
     database = FusedDatabase(directory / "entrepot.db")
     keys = await KeyService.open(database, Context(), MASTER)
@@ -170,9 +170,7 @@ async def push_at_once(directory: Path, is_encrypting: bool) -> None:
         client.remember(upload_id=await worker.start())
     assert client.upload_id is not None
     try:
-        size = len(DATA)
-        digest = digest_of(DATA)
-        await worker.uploads.complete(REGISTRY, APP, ACCOUNT, client.upload_id, digest, body([DATA]), None, size)
+        await bring(worker, client, client.upload_id)
     except UploadNotFound:
         view = await worker.blobs.view(ACCOUNT, REGISTRY, APP, digest_of(DATA))
         assert view.blob is not None, "the upload ended and left no blob"
