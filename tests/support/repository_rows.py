@@ -39,6 +39,8 @@ def fill_repository(connection: Connection, repository_id: int, lease_end: int =
         ],
     )
     connection.execute(insert(schema.resource_tag), {"repository_id": repository_id, "key": "filled", "value": "yes"})
+    policy = {"repository_id": repository_id, "document": "{}", "principals": "{}"}
+    connection.execute(insert(schema.repository_policy), policy)
     _upload(connection, repository_id, "idle", None)
     _upload(connection, repository_id, "leased", lease_end)
 

@@ -11,13 +11,14 @@ from entrepot.store.metadata.schema import (
     manifest_reference,
     repository,
     repository_blob,
+    repository_policy,
     resource_tag,
     tag,
     upload,
     upload_segment,
 )
 
-OWNED_TABLES = (tag, manifest_reference, manifest, repository_blob, resource_tag, upload)
+OWNED_TABLES = (tag, manifest_reference, manifest, repository_blob, resource_tag, repository_policy, upload)
 """Tables with a `repository_id`, each before those that it refers to. References of indexes go with all others."""
 
 

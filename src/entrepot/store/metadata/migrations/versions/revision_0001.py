@@ -1,6 +1,6 @@
 """Schema revision 0001: the first tables.
 
-Written out rather than taken from `schema.py`, which moves on while this stays.
+Written out rather than taken from `schema`, which moves on while this stays.
 """
 
 from __future__ import annotations

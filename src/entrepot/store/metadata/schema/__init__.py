@@ -1,0 +1,70 @@
+"""The tables: one schema for SQLite and PostgreSQL.
+
+Times are integer microseconds UTC. Text that is compared, ordered or unique is compared bytewise on both
+engines. Foreign keys restrict: whoever deletes a row deletes what hangs on it first, in the same transaction.
+Row ids are never reused, so what is cached under one stays true. See `docs/design/metadata.md`.
+"""
+
+from __future__ import annotations
+
+from entrepot.store.metadata.schema.account import (
+    access_key,
+    account,
+    encryption_domain,
+    master_key_check,
+    registry,
+    registry_token,
+    signing_key,
+)
+from entrepot.store.metadata.schema.base import metadata
+from entrepot.store.metadata.schema.iam import (
+    iam_attachment,
+    iam_entity,
+    iam_inline_policy,
+    iam_member,
+    iam_policy,
+    iam_policy_version,
+    iam_role,
+    iam_tag,
+)
+from entrepot.store.metadata.schema.image import blob, manifest, manifest_reference, repository_blob, tag
+from entrepot.store.metadata.schema.operation import collection_hold, event, job, maintenance, set_aside_row
+from entrepot.store.metadata.schema.repository import registry_policy, repository, repository_policy, resource_tag
+from entrepot.store.metadata.schema.upload import doomed_object, file_store, upload, upload_segment
+
+__all__ = [
+    "access_key",
+    "account",
+    "blob",
+    "collection_hold",
+    "doomed_object",
+    "encryption_domain",
+    "event",
+    "file_store",
+    "iam_attachment",
+    "iam_entity",
+    "iam_inline_policy",
+    "iam_member",
+    "iam_policy",
+    "iam_policy_version",
+    "iam_role",
+    "iam_tag",
+    "job",
+    "maintenance",
+    "manifest",
+    "manifest_reference",
+    "master_key_check",
+    "metadata",
+    "registry",
+    "registry_policy",
+    "registry_token",
+    "repository",
+    "repository_blob",
+    "repository_policy",
+    "resource_tag",
+    "set_aside_row",
+    "signing_key",
+    "tag",
+    "upload",
+    "upload_segment",
+]
