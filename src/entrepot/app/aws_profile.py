@@ -11,6 +11,8 @@ services that we speak, so that nothing else of AWS is redirected.
     [services entrepot]
     ecr =
       endpoint_url = http://127.0.0.1:5000
+    iam =
+      endpoint_url = http://127.0.0.1:5000
     sts =
       endpoint_url = http://127.0.0.1:5000
 
@@ -30,7 +32,7 @@ from pathlib import Path
 
 from entrepot.app.data_directory import write_private
 
-SERVICES = ("ecr", "sts")
+SERVICES = ("ecr", "iam", "sts")
 
 
 class ProfileError(Exception):

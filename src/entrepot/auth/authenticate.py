@@ -6,18 +6,19 @@ and the present time.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from entrepot.auth.claim import Claim, SignedMessage, read_claim
 from entrepot.auth.sigv4 import check_clock, check_scope, check_signature
 from entrepot.domain.endpoint import parse_endpoint
-from entrepot.domain.error import InvalidSignature, UnrecognizedClient
+from entrepot.domain.error import ExpiredCredentials, InvalidSignature, UnrecognizedClient
 from entrepot.domain.identity import AccessKey
-from entrepot.domain.principal import Caller, Principal
+from entrepot.domain.principal import Caller
 from entrepot.domain.registry import partition_of
 
 BODY_MISMATCH = "The provided 'x-amz-content-sha256' header does not match what was computed."
@@ -52,16 +53,18 @@ class Authenticator:
         Raises:
             MissingAuthentication, IncompleteSignature: no signature, or not a whole one.
             InvalidSignature: scope, time, signed headers, or a stated body hash that was not signed.
-            UnrecognizedClient: no such key, an inactive one, or a session token that belongs to none.
+            UnrecognizedClient: no such key, an inactive one, or not the session token that belongs to it.
+            ExpiredCredentials: the key's session has ended.
         """
         claim = read_claim(message)
         endpoint = parse_endpoint(message.headers.get("Host", ""))
         check_scope(claim, service, self._regions, endpoint.region if endpoint else None)
         check_clock(claim, self._now())
         key = await self._keys.find_access_key(claim.access_key_id)
-        # Session tokens come with temporary keys; those that exist so far are for ever and have none.
-        if key is None or not key.is_active or claim.security_token is not None:
+        if key is None or not key.is_active or not _fits(key, claim.security_token):
             raise UnrecognizedClient
+        if key.session is not None and key.session.expires_at <= self._now():
+            raise ExpiredCredentials
         if claim.body_hash is not None:
             check_signature(claim, message, key.secret, claim.body_hash)
         return Identification(claim, key)
@@ -77,10 +80,13 @@ class Authenticator:
             check_signature(claim, message, key.secret, body_hash)
         elif not hmac.compare_digest(claim.body_hash, body_hash):
             raise InvalidSignature(BODY_MISMATCH)
-        return Caller(_in_partition(key.principal, claim.region), claim.access_key_id)
+        principal = key.principal.in_partition(partition_of(claim.region))
+        return Caller(principal, claim.access_key_id, key.account_epoch, key.session)
 
 
-def _in_partition(principal: Principal, region: str) -> Principal:
-    """The same principal as the partition of the region writes its ARN."""
-    rest = principal.arn.split(":", 2)[2]
-    return replace(principal, arn=f"arn:{partition_of(region)}:{rest}")
+def _fits(key: AccessKey, session_token: str | None) -> bool:
+    """Whether the token is the one that belongs to a temporary key, or there is none and the key needs none."""
+    if key.session_token_hash is None or session_token is None:
+        return key.session_token_hash is None and session_token is None
+    given = hashlib.sha256(session_token.encode("utf-8", "surrogatepass")).digest()
+    return hmac.compare_digest(key.session_token_hash, given)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from entrepot.domain.error import InvalidParameter
-from entrepot.domain.principal import Principal
+from entrepot.domain.principal import Principal, Session
 
 ACCESS_KEY_ID_LENGTH = (3, 128)
 """Characters. IAM says 16 to 128; keys that an operator brings, such as `test`, may be shorter."""
@@ -33,7 +33,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A long-lived credential."""
+    """A credential: for ever, or with a session and an end."""
 
     id: str
     principal: Principal
@@ -41,6 +41,10 @@ class AccessKey:
     is_active: bool
     account_epoch: int
     """`Account.access_epoch` when it was read."""
+    session: Session | None = None
+    """Of a temporary key."""
+    session_token_hash: bytes | None = field(default=None, repr=False)
+    """SHA-256 of the token that must come with a temporary key."""
 
 
 class OperatorError(Exception):

@@ -1,11 +1,23 @@
-"""Principals and callers: who is behind a request.
+"""Principals and callers: who is behind a request, and what a session carries.
 
-So far the only principal is the root user of an account; users, roles and sessions join here.
+Spec: IAM user guide, "IAM identifiers" and "AWS JSON policy elements: Principal"; STS API, AssumeRole.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+
+class PrincipalKind(Enum):
+    """Kinds of principals, as `aws:PrincipalType` names them."""
+
+    ROOT = "Account"
+    USER = "User"
+    ROLE = "AssumedRole"
+    """A session of a role: roles themselves have no credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +28,42 @@ class Principal:
     unique_id: str
     """Never reused: the account id for root, AIDA… for users, AROA… for roles."""
     arn: str
+    """As requests show it: of a role's session, `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`."""
+    kind: PrincipalKind = PrincipalKind.ROOT
+    identity_arn: str = ""
+    """Of whom the policies are: the user's, or the role's behind a session; empty for root."""
+
+    def in_partition(self, partition: str) -> Principal:
+        """The same principal as a partition writes its ARNs."""
+        if self.arn.startswith(f"arn:{partition}:"):
+            return self
+        arns = (f"arn:{partition}:{arn.split(':', 2)[2]}" if arn else "" for arn in (self.arn, self.identity_arn))
+        arn, identity_arn = arns
+        return replace(self, arn=arn, identity_arn=identity_arn)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What temporary credentials carry, from the call that made them to the registry tokens made with them."""
+
+    issued_at: datetime
+    expires_at: datetime
+    name: str | None = None
+    """RoleSessionName; None in sessions of GetSessionToken, which are their user's."""
+    policy: str | None = None
+    """The inline session policy, as it was written."""
+    policy_arns: tuple[str, ...] = ()
+    """Managed session policies; each counts as its default version says at the time of a request."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    transitive_tag_keys: tuple[str, ...] = ()
+    source_identity: str | None = None
+    is_chained: bool = False
+    """Made with the credentials of another session: sessions made with this one last an hour at most."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether session policies limit it."""
+        return self.policy is not None or bool(self.policy_arns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +72,54 @@ class Caller:
 
     principal: Principal
     access_key_id: str
+    epoch: int = 0
+    """Access epoch of the caller's account in this request: what was cached at another one is void."""
+    session: Session | None = None
+    """Of temporary credentials."""
 
     @property
     def account_id(self) -> str:
         """The account that the caller belongs to."""
         return self.principal.account_id
 
+    @property
+    def user_id(self) -> str:
+        """`aws:userid`: of a role's session, with the session's name."""
+        if self.session is None or self.session.name is None:
+            return self.principal.unique_id
+        return f"{self.principal.unique_id}:{self.session.name}"
+
 
 def root_of(account_id: str, partition: str = "aws") -> Principal:
     """The root user of an account."""
     return Principal(account_id, account_id, f"arn:{partition}:iam::{account_id}:root")
+
+
+def principal_of(
+    account_id: str, unique_id: str, path: str | None, name: str | None, session: Session | None
+) -> Principal:
+    """Whose a key is: root's, a user's at `path` and `name`, or a role's with a session that has a name."""
+    if unique_id == account_id:
+        return root_of(account_id)
+    if path is None or name is None:
+        raise ValueError(unique_id)  # keys go with their user or role
+    if session is not None and session.name is not None:
+        return role_session_of(account_id, unique_id, path, name, session.name)
+    return user_of(account_id, unique_id, path, name)
+
+
+def user_of(account_id: str, unique_id: str, path: str, name: str) -> Principal:
+    """A user; `path` begins and ends with a slash."""
+    arn = f"arn:aws:iam::{account_id}:user{path}{name}"
+    return Principal(account_id, unique_id, arn, PrincipalKind.USER, arn)
+
+
+def role_session_of(account_id: str, unique_id: str, path: str, name: str, session_name: str) -> Principal:
+    """A session of the role `name`."""
+    return Principal(
+        account_id,
+        unique_id,
+        f"arn:aws:sts::{account_id}:assumed-role/{name}/{session_name}",
+        PrincipalKind.ROLE,
+        f"arn:aws:iam::{account_id}:role{path}{name}",
+    )

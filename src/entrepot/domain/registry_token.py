@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from entrepot.domain.error import TokenInvalid
-from entrepot.domain.principal import Caller
 from entrepot.domain.registry import Registry
 
 PASSWORD_LENGTH_MAX = 1_999
@@ -45,14 +44,6 @@ class VerifiedToken:
     registry: Registry
     issued_at: datetime
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TokenSession:
-    """Who a token stands for, as it was at an access epoch of their account."""
-
-    caller: Caller
-    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

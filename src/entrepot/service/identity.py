@@ -19,7 +19,8 @@ from entrepot.domain.identity import (
     check_account_id,
 )
 from entrepot.domain.key import ACCESS_KEY_PURPOSE
-from entrepot.domain.principal import root_of
+from entrepot.domain.principal import principal_of, root_of
+from entrepot.domain.session_record import read_session
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.store.metadata import identity as rows
@@ -154,7 +155,9 @@ class IdentityService:
 
     def _to_key(self, row: rows.AccessKeyRow) -> AccessKey:
         secret = self._key.unseal(ACCESS_KEY_PURPOSE, row.sealed_secret, row.id).decode()
-        return AccessKey(row.id, root_of(row.account_id), secret, row.is_active, row.access_epoch)
+        session = read_session(row.session) if row.session is not None else None
+        principal = principal_of(row.account_id, row.unique_id, row.path, row.name, session)
+        return AccessKey(row.id, principal, secret, row.is_active, row.access_epoch, session, row.session_token)
 
 
 def _get_account(connection: Connection, account_id: str) -> Account:

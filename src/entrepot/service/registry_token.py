@@ -19,20 +19,20 @@ from sqlalchemy import Connection
 from entrepot.domain.error import TokenExpired, TokenInvalid
 from entrepot.domain.key import SigningKey
 from entrepot.domain.limit import TOKEN_LIFETIME_SECONDS
-from entrepot.domain.principal import Caller, root_of
+from entrepot.domain.principal import Caller, principal_of
 from entrepot.domain.registry import Registry, partition_of
 from entrepot.domain.registry_token import (
     IssuedToken,
-    TokenSession,
     TokenText,
     VerifiedToken,
     has_valid_mac,
     read_token_text,
 )
+from entrepot.domain.session_record import read_session
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.store.metadata import registry_token as rows
-from entrepot.store.metadata.base import Database, from_micros
+from entrepot.store.metadata.base import Database, from_micros, to_micros
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class RegistryTokenService:
         self._key = key
         self._lifetime = timedelta(seconds=lifetime_seconds)
         self._sessions_max = sessions_max
-        self._sessions: OrderedDict[str, TokenSession] = OrderedDict()
+        self._callers: OrderedDict[str, Caller] = OrderedDict()
         self._verified: OrderedDict[str, tuple[VerifiedToken, int, SigningKey]] = OrderedDict()
         """Password → token, expiry in microseconds, and the key whose MAC it has: 4 µs less for each request."""
 
@@ -68,6 +68,8 @@ class RegistryTokenService:
         """A new token for `registry`, which need not exist; kept when this returns."""
         issued_at = self._context.now_micros()
         expires_at = issued_at + self._lifetime // timedelta(microseconds=1)
+        if caller.session is not None:
+            expires_at = min(expires_at, to_micros(caller.session.expires_at))
         key = self._key.signing_key(PURPOSE)
         token_id = base64.urlsafe_b64encode(self._context.random_bytes(ID_BYTES)).rstrip(b"=").decode()
         holder = rows.LiveToken(caller.account_id, caller.principal.unique_id, caller.access_key_id, 0)
@@ -92,27 +94,27 @@ class RegistryTokenService:
             raise TokenExpired
         return token
 
-    async def session(self, token: VerifiedToken) -> TokenSession:
+    async def caller(self, token: VerifiedToken) -> Caller:
         """Who the token stands for, perhaps as of an earlier epoch: `confirm` it against the request's own read.
 
         Raises:
             TokenExpired: it was revoked: its key is gone or inactive.
         """
-        remembered = self._sessions.get(token.id)
+        remembered = self._callers.get(token.id)
         if remembered is None:
             return await self._load(token)
-        self._sessions.move_to_end(token.id)
+        self._callers.move_to_end(token.id)
         return remembered
 
-    async def confirm(self, token: VerifiedToken, session: TokenSession, caller_epoch: int | None) -> Caller:
+    async def confirm(self, token: VerifiedToken, caller: Caller, epoch: int | None) -> Caller:
         """The caller, after a look at the rows if the access epoch of their account has moved since.
 
         Raises:
             TokenExpired: it was revoked in the meantime.
         """
-        if session.epoch == caller_epoch:
-            return session.caller
-        return (await self._load(token)).caller
+        if caller.epoch == epoch:
+            return caller
+        return await self._load(token)
 
     async def purge_expired(self) -> int:
         """Delete the rows of expired tokens, a batch in each transaction; how many went."""
@@ -126,15 +128,17 @@ class RegistryTokenService:
     def _purge_batch(self, connection: Connection) -> int:
         return rows.delete_expired_tokens(connection, self._context.now_micros(), PURGE_BATCH)
 
-    async def _load(self, token: VerifiedToken) -> TokenSession:
+    async def _load(self, token: VerifiedToken) -> Caller:
         row = await self._database.lookup(lambda connection: rows.find_live_token(connection, token.id))
         if row is None:
-            self._sessions.pop(token.id, None)
+            self._callers.pop(token.id, None)
             raise TokenExpired
-        principal = root_of(row.account_id, partition_of(token.registry.region))
-        session = TokenSession(Caller(principal, row.access_key_id), row.access_epoch)
-        _remember(self._sessions, token.id, session, self._sessions_max)
-        return session
+        session = read_session(row.session) if row.session is not None else None
+        principal = principal_of(row.account_id, row.unique_id, row.path, row.name, session)
+        principal = principal.in_partition(partition_of(token.registry.region))
+        caller = Caller(principal, row.access_key_id, row.access_epoch, session)
+        _remember(self._callers, token.id, caller, self._sessions_max)
+        return caller
 
     def _check(self, password: str) -> tuple[VerifiedToken, int, SigningKey]:
         """Check form and signature, and remember what was true: false passwords are nobody's to fill memory with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, update
@@ -33,7 +34,7 @@ def tokens(
 @pytest.fixture
 async def caller(identity_service: IdentityService) -> Caller:
     key = await identity_service.root_key(ACCOUNT)
-    return Caller(key.principal, key.id)
+    return Caller(key.principal, key.id, key.account_epoch)
 
 
 @pytest.fixture
@@ -62,8 +63,8 @@ async def test_a_token_leads_to_its_caller(
 ) -> None:
     token = tokens.verify(issued.password)
     assert (token.registry, token.issued_at, token.expires_at) == (REGISTRY, clock.now, issued.expires_at)
-    session = await tokens.session(token)
-    assert session.caller == caller
+    session = await tokens.caller(token)
+    assert session == caller
     assert await tokens.confirm(token, session, await epoch(database)) == caller
 
 
@@ -72,7 +73,7 @@ async def test_another_worker_knows_the_token(
 ) -> None:
     key = await KeyService.open(second_database, context, bytes(range(32)))
     other = RegistryTokenService(second_database, context, key)
-    assert (await other.session(other.verify(issued.password))).caller == caller
+    assert await other.caller(other.verify(issued.password)) == caller
 
 
 async def test_a_token_may_be_for_a_registry_that_does_not_exist(tokens: RegistryTokenService, caller: Caller) -> None:
@@ -127,13 +128,13 @@ async def test_a_rotated_key_ends_remembered_tokens_at_once(
     database: Database, tokens: RegistryTokenService, issued: IssuedToken, identity_service: IdentityService
 ) -> None:
     token = tokens.verify(issued.password)
-    await tokens.session(token)
+    await tokens.caller(token)
     await identity_service.rotate_root_key(ACCOUNT)
-    remembered = await tokens.session(token)
+    remembered = await tokens.caller(token)
     with pytest.raises(TokenExpired):
         await tokens.confirm(token, remembered, await epoch(database))
     with pytest.raises(TokenExpired):
-        await tokens.session(token)
+        await tokens.caller(token)
 
 
 async def test_an_inactive_key_ends_its_tokens(
@@ -141,24 +142,24 @@ async def test_an_inactive_key_ends_its_tokens(
 ) -> None:
     await database.write(lambda connection: connection.execute(update(schema.access_key).values(is_active=False)))
     with pytest.raises(TokenExpired):
-        await tokens.session(tokens.verify(issued.password))
+        await tokens.caller(tokens.verify(issued.password))
 
 
 async def test_a_token_outlives_changes_that_leave_its_key(
     database: Database, tokens: RegistryTokenService, issued: IssuedToken, caller: Caller
 ) -> None:
     token = tokens.verify(issued.password)
-    session = await tokens.session(token)
+    session = await tokens.caller(token)
     raised = update(schema.account).values(access_epoch=schema.account.c.access_epoch + 1)
     await database.write(lambda connection: connection.execute(raised))
     now = await epoch(database)
-    assert await tokens.confirm(token, session, now) == caller
-    assert (await tokens.session(token)).epoch == now
+    assert await tokens.confirm(token, session, now) == replace(caller, epoch=now or 0)
+    assert (await tokens.caller(token)).epoch == now
 
 
 async def test_a_remembered_session_needs_no_read(tokens: RegistryTokenService, issued: IssuedToken) -> None:
     token = tokens.verify(issued.password)
-    assert await tokens.session(token) is await tokens.session(token)
+    assert await tokens.caller(token) is await tokens.caller(token)
 
 
 async def test_memory_is_bounded_and_forgets_the_longest_unused(
@@ -166,12 +167,12 @@ async def test_memory_is_bounded_and_forgets_the_longest_unused(
 ) -> None:
     tokens = RegistryTokenService(database, context, key_service, sessions_max=2)
     first, second, third = [tokens.verify((await tokens.issue(caller, REGISTRY)).password) for _ in range(3)]
-    remembered = await tokens.session(first)
-    forgotten = await tokens.session(second)
-    await tokens.session(first)
-    await tokens.session(third)
-    assert await tokens.session(first) is remembered
-    assert await tokens.session(second) is not forgotten
+    remembered = await tokens.caller(first)
+    forgotten = await tokens.caller(second)
+    await tokens.caller(first)
+    await tokens.caller(third)
+    assert await tokens.caller(first) is remembered
+    assert await tokens.caller(second) is not forgotten
 
 
 async def test_a_remembered_password_is_checked_by_its_bytes(tokens: RegistryTokenService, issued: IssuedToken) -> None:
@@ -203,4 +204,4 @@ async def test_rows_go_when_their_tokens_have_expired(
     clock.forward(hours=6)
     assert await tokens.purge_expired() == 5
     assert await count_rows(database) == 1
-    assert (await tokens.session(tokens.verify(late.password))).caller == caller
+    assert await tokens.caller(tokens.verify(late.password)) == caller

@@ -14,7 +14,7 @@ _API_AWS = {"aws-cn": "api.amazonwebservices.com.cn", "aws-eusc": "api.amazonweb
 
 
 def names(accounts: Iterable[str], regions: Iterable[str]) -> list[str]:
-    """Names of the registries, of the ECR API and of STS, in a stable order, each once."""
+    """Names of the registries, of the ECR API, of STS and of IAM, in a stable order, each once."""
     accounts = tuple(accounts)
     found: dict[str, None] = {}
     for region in regions:
@@ -40,4 +40,4 @@ def _api_names(registry: Registry) -> list[str]:
         f"ecr.{region}.{_API_AWS.get(registry.partition, 'api.aws')}",
         f"sts.{region}.{suffix}",
     ]
-    return [*regional, f"sts.{suffix}"] if registry.partition == "aws" else regional
+    return [*regional, f"sts.{suffix}", f"iam.{suffix}"] if registry.partition == "aws" else regional

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from entrepot.domain.identity import Account
 from entrepot.store.metadata.base import from_micros, insert
-from entrepot.store.metadata.schema import access_key, account
+from entrepot.store.metadata.schema import access_key, account, iam_entity
 
 _FIND_KEY = (
     select(
@@ -20,15 +20,20 @@ _FIND_KEY = (
         access_key.c.sealed_secret,
         access_key.c.is_active,
         account.c.access_epoch,
+        access_key.c.session,
+        access_key.c.session_token,
+        iam_entity.c.path,
+        iam_entity.c.name,
     )
     .join(account, account.c.id == access_key.c.account_id)
+    .outerjoin(iam_entity, iam_entity.c.id == access_key.c.unique_id)
     .where(access_key.c.id == bindparam("key_id"))
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKeyRow:
-    """An access key at rest, with the epoch of its account."""
+    """An access key at rest, with the epoch of its account and where its user or role is."""
 
     id: str
     account_id: str
@@ -36,6 +41,11 @@ class AccessKeyRow:
     sealed_secret: bytes
     is_active: bool
     access_epoch: int
+    session: str | None = None
+    """JSON, of a temporary key."""
+    session_token: bytes | None = None
+    path: str | None = None
+    name: str | None = None
 
 
 def insert_account(connection: Connection, account_id: str, name: str, now_micros: int) -> bool:
@@ -72,21 +82,23 @@ def raise_access_epoch(connection: Connection, account_id: str) -> None:
 def find_access_key(connection: Connection, key_id: str) -> AccessKeyRow | None:
     """An access key by id, active or not."""
     row = connection.execute(_FIND_KEY, {"key_id": key_id}).one_or_none()
-    return None if row is None else AccessKeyRow(*row)
+    return None if row is None else AccessKeyRow(*tuple(row))
 
 
 def list_access_key_ids(connection: Connection, account_id: str, unique_id: str) -> Sequence[str]:
-    """The keys of a principal, oldest first."""
+    """The keys of a principal that do not expire, oldest first."""
     columns = access_key.c
     return connection.scalars(
         select(columns.id)
-        .where(columns.account_id == account_id, columns.unique_id == unique_id)
+        .where(columns.account_id == account_id, columns.unique_id == unique_id, columns.expires_at.is_(None))
         .order_by(columns.created_at, columns.id)
     ).all()
 
 
-def insert_access_key(connection: Connection, row: AccessKeyRow, now_micros: int) -> bool:
-    """Add an access key (its epoch is not looked at); False when the id is taken."""
+def insert_access_key(
+    connection: Connection, row: AccessKeyRow, now_micros: int, expires_at: int | None = None
+) -> bool:
+    """Add an access key (epoch, path and name are not looked at); False when the id is taken."""
     statement = insert(connection, access_key).values(
         id=row.id,
         account_id=row.account_id,
@@ -94,13 +106,16 @@ def insert_access_key(connection: Connection, row: AccessKeyRow, now_micros: int
         sealed_secret=row.sealed_secret,
         is_active=row.is_active,
         created_at=now_micros,
+        session=row.session,
+        session_token=row.session_token,
+        expires_at=expires_at,
     )
     made = connection.scalar(statement.on_conflict_do_nothing().returning(access_key.c.id))
     return made is not None
 
 
 def delete_access_keys(connection: Connection, account_id: str, unique_id: str) -> None:
-    """Delete all keys of a principal."""
+    """Delete all keys of a principal, those of sessions too."""
     connection.execute(
         delete(access_key).where(access_key.c.account_id == account_id, access_key.c.unique_id == unique_id)
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from entrepot.store.metadata.schema import access_key, account, registry_token
+from entrepot.store.metadata.schema import access_key, account, iam_entity, registry_token
 
 _INSERT = insert(registry_token)
 _FIND_LIVE = (
@@ -15,12 +15,16 @@ _FIND_LIVE = (
         registry_token.c.unique_id,
         registry_token.c.access_key_id,
         account.c.access_epoch,
+        access_key.c.session,
+        iam_entity.c.path,
+        iam_entity.c.name,
     )
     .join(account, account.c.id == registry_token.c.account_id)
     .join(
         access_key,
         (access_key.c.id == registry_token.c.access_key_id) & (access_key.c.unique_id == registry_token.c.unique_id),
     )
+    .outerjoin(iam_entity, iam_entity.c.id == registry_token.c.unique_id)
     .where(registry_token.c.id == bindparam("token"), access_key.c.is_active)
 )
 
@@ -33,12 +37,16 @@ class LiveToken:
     unique_id: str
     access_key_id: str
     access_epoch: int
+    session: str | None = None
+    """JSON, of a temporary key: a token carries the whole session of the key that it was made with."""
+    path: str | None = None
+    name: str | None = None
 
 
 def insert_registry_token(
     connection: Connection, token_id: str, holder: LiveToken, issued_at: int, expires_at: int
 ) -> None:
-    """Keep whose token it is (the epoch is not). `session` is a JSON object, empty for root."""
+    """Keep whose token it is: by its access key, beside which the session is kept."""
     values = {
         "id": token_id,
         "account_id": holder.account_id,

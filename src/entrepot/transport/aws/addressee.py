@@ -116,7 +116,8 @@ def _refuse(request: HttpRequest) -> NoReturn:
     scope = scope_of(request)
     target = request.headers.get("X-Amz-Target", "")
     wanted = scope[1] if scope else target.partition("_")[0].partition(".")[0]
-    ours = " and ".join(f"AWS_ENDPOINT_URL_{name.upper()}" for name in VERSIONS)
+    *others, last = (f"AWS_ENDPOINT_URL_{name.upper()}" for name in VERSIONS)
+    ours = f"{', '.join(others)} and {last}"
     if wanted in VERSIONS:
         raise RequestFault("UnknownOperationException", f"This is no request of the service '{wanted}'")
     advice = f"Set {ours} to this server instead of AWS_ENDPOINT_URL"

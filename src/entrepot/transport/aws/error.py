@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from entrepot.domain import error as domain
 from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
+from entrepot.transport.aws.error_row import Row
+from entrepot.transport.aws.iam.error import ROWS as IAM_ROWS
 from entrepot.transport.aws.wording import digest_rule, pattern_rule, tag_rule
 
 
@@ -58,16 +60,6 @@ def validation_error(path: str, rule: str, value: object) -> str:
     """The sentence of ValidationException, as AWS's framework writes it."""
     shown = "null" if value is None else f"'{str(value)[:256]}'"
     return f"1 validation error detected: Value {shown} at '{path}' failed to satisfy constraint: {rule}"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: a code, the words made from the error's fields, and extra members."""
-
-    code: str
-    words: Callable[[Any], str]
-    status: int = 400
-    members: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
 def _invalid(path: str, words: Callable[[Any], str]) -> Row:
@@ -284,6 +276,7 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
         "ServiceUnavailable", _say("The storage of the registry cannot be reached; try again"), 503
     ),
     domain.KeyUnavailable: Row("KmsException", _detail, members=lambda e: {"kmsError": e.detail}),
+    **IAM_ROWS,
 }
 """One row for every leaf of the tree of domain errors."""
 

@@ -36,9 +36,10 @@ from entrepot.transport.aws.error import (
     validation_error,
 )
 from entrepot.transport.aws.model import OperationModel, known_regions, service_model
-from entrepot.transport.aws.operation import BODY_BYTES_MAX, OPERATIONS, Row, find_operation
+from entrepot.transport.aws.operation import OPERATIONS, find_operation
 from entrepot.transport.aws.protocol import json, query
 from entrepot.transport.aws.resource import target_of
+from entrepot.transport.aws.row import BODY_BYTES_MAX, Row
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
 from entrepot.transport.aws.wording import ecr_words
 from entrepot.transport.body import BodyBroken

@@ -1,6 +1,9 @@
 """Resources: the ARNs that a request names, each of which must be authorised.
 
-Spec: Service Authorization Reference, "Resource types defined by Amazon ECR".
+ARNs of IAM's entities have their path in them, which requests do not say: `auth/authorize.py` completes those.
+
+Spec: Service Authorization Reference, "Resource types defined by Amazon ECR" and "by AWS Identity and Access
+Management".
 """
 
 from __future__ import annotations
@@ -8,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.auth.authorize import ANY_RESOURCE
 from entrepot.domain.arn import parse_repository_arn
 from entrepot.domain.error import InvalidResourceArn
+from entrepot.domain.iam import EntityKind, entity_arn
 from entrepot.domain.registry import Registry
+
+if TYPE_CHECKING:
+    from entrepot.domain.principal import Principal
 
 
 class ResourceKind(StrEnum):
@@ -23,7 +30,16 @@ class ResourceKind(StrEnum):
     REPOSITORIES = "each repository named, else `repository/*`"
     TAGGED = "repository of `resourceArn`"
     ANY = "`*`"
+    USER = "user, else the caller's"
+    NEW_USER = "user in its path"
+    GROUP = "group"
+    NEW_GROUP = "group in its path"
     ROLE = "role"
+    NEW_ROLE = "role in its path"
+    POLICY = "policy of `PolicyArn`"
+    NEW_POLICY = "policy in its path"
+    SIMULATED = "identity of `PolicySourceArn`"
+    ASSUMED_ROLE = "role of `RoleArn`"
     NONE = "none: always allowed"
 
 
@@ -35,12 +51,16 @@ class Target:
     arns: tuple[str, ...]
 
 
-def target_of(kind: ResourceKind, own: Registry, parameters: dict[str, Any]) -> Target:
+def target_of(kind: ResourceKind, own: Registry, parameters: dict[str, Any], caller: Principal | None = None) -> Target:
     """Find the registry and the ARNs; `own` is the caller's account in the region of the signature.
+
+    `caller` stands for the user that a request of IAM does not name.
 
     Raises:
         InvalidResourceArn: resourceArn names no repository of this region.
     """
+    if kind is ResourceKind.USER and caller and not parameters.get("UserName"):
+        return Target(own, (caller.identity_arn or caller.arn,))
     return _TARGETS[kind](own, parameters)
 
 
@@ -77,10 +97,37 @@ def _none(own: Registry, parameters: dict[str, Any]) -> Target:
     return Target(_registry(own, parameters), ())
 
 
-_TARGETS: Final[dict[ResourceKind, Callable[[Registry, dict[str, Any]], Target]]] = {
+_Find = Callable[[Registry, dict[str, Any]], Target]
+
+
+def _entity(kind: EntityKind, member: str, *, is_new: bool = False) -> _Find:
+    """An entity of the caller's account by name: in the path that it is to have, or in the path that it has."""
+
+    def find(own: Registry, parameters: dict[str, Any]) -> Target:
+        path = parameters.get("Path", "/") if is_new else "/"
+        return Target(own, (entity_arn(own.account_id, kind, path, parameters.get(member, "")),))
+
+    return find
+
+
+def _arn(member: str) -> _Find:
+    return lambda own, parameters: Target(own, (parameters[member],))
+
+
+_TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.REPOSITORY: _repository,
     ResourceKind.REPOSITORIES: _repositories,
     ResourceKind.TAGGED: _tagged,
     ResourceKind.ANY: _any,
     ResourceKind.NONE: _none,
+    ResourceKind.USER: _entity(EntityKind.USER, "UserName"),
+    ResourceKind.NEW_USER: _entity(EntityKind.USER, "UserName", is_new=True),
+    ResourceKind.GROUP: _entity(EntityKind.GROUP, "GroupName"),
+    ResourceKind.NEW_GROUP: _entity(EntityKind.GROUP, "GroupName", is_new=True),
+    ResourceKind.ROLE: _entity(EntityKind.ROLE, "RoleName"),
+    ResourceKind.NEW_ROLE: _entity(EntityKind.ROLE, "RoleName", is_new=True),
+    ResourceKind.POLICY: _arn("PolicyArn"),
+    ResourceKind.NEW_POLICY: _entity(EntityKind.POLICY, "PolicyName", is_new=True),
+    ResourceKind.SIMULATED: _arn("PolicySourceArn"),
+    ResourceKind.ASSUMED_ROLE: _arn("RoleArn"),
 }

@@ -26,7 +26,7 @@ from entrepot.transport.exchange import Exchange
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
     from entrepot.auth.failed_login import FailedLogins
-    from entrepot.domain.registry_token import TokenSession, VerifiedToken
+    from entrepot.domain.registry_token import VerifiedToken
     from entrepot.service.registry_token import RegistryTokenService
     from entrepot.service.repository import RepositoryService
 
@@ -42,24 +42,24 @@ QUERY_FIELDS_MAX = 200
 class Call:
     """An authenticated request for a registry."""
 
-    __slots__ = ("_query", "exchange", "registry", "session", "token")
+    __slots__ = ("_query", "caller", "exchange", "registry", "token")
 
-    def __init__(self, exchange: Exchange, token: VerifiedToken, session: TokenSession, registry: Registry) -> None:
+    def __init__(self, exchange: Exchange, token: VerifiedToken, caller: Caller, registry: Registry) -> None:
         self.exchange = exchange
         self.token = token
-        self.session = session
+        self.caller = caller
         self.registry = registry
         self._query: dict[str, list[str]] | None = None
 
     @property
     def account_id(self) -> str:
         """The account of the caller, not of the registry."""
-        return self.session.caller.account_id
+        return self.caller.account_id
 
     @property
     def principal(self) -> Principal:
         """Whose the caller's rights are."""
-        return self.session.caller.principal
+        return self.caller.principal
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -111,7 +111,7 @@ class Access:
             self._failed_logins.count(exchange.peer.address)
             raise
         registry = registry_for(exchange.host, token)
-        return Call(exchange, token, await self._tokens.session(token), registry)
+        return Call(exchange, token, await self._tokens.caller(token), registry)
 
     async def epoch(self, call: Call) -> int | None:
         """The access epoch of the caller's account now, without a look at any repository."""
@@ -160,7 +160,7 @@ class Access:
         Raises:
             TokenExpired: the token has been revoked since it was last looked at.
         """
-        return await self._tokens.confirm(call.token, call.session, epoch)
+        return await self._tokens.confirm(call.token, call.caller, epoch)
 
     async def permit(self, call: Call, epoch: int | None, action: str, *names: str) -> None:
         """Let the caller do `action` to every repository of `names`, as of `epoch` of their account.

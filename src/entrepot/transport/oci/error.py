@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
 from entrepot.domain import error as domain
+from entrepot.domain.iam_error import IamError
 from entrepot.transport.message import HttpResponse
 
 Item = dict[str, Any]
@@ -195,6 +196,7 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     ),
     domain.KeyUnavailable: Row(403, "DENIED", _detail),
     domain.Unavailable: Row(503, "UNKNOWN", lambda _: "Not now: try again"),
+    IamError: Row(400, "UNSUPPORTED", lambda _: "This is an answer of IAM, which the data plane does not ask"),
 }
 """By class; an error without a row of its own takes that of its nearest ancestor."""
 

@@ -10,7 +10,8 @@ from entrepot.transport.aws.operation import OPERATIONS
 
 
 def test_every_operation_asks_for_a_known_action() -> None:
-    asked = {action for row in OPERATIONS.values() for action in (row.action, *(action for action, _ in row.also))}
+    working = [row for row in OPERATIONS.values() if row.handler]
+    asked = {action for row in working for action in (row.action, *(action for action, _ in row.also))}
     assert asked <= set(ACTIONS)
 
 

@@ -1,0 +1,60 @@
+"""IAM's entities: users, groups, roles and policies, with their unique ids, paths, names and ARNs.
+
+Spec: IAM user guide, "IAM identifiers": unique ids have a prefix of their kind and are never reused; names of a kind
+differ by more than case; paths and names stand in ARNs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class EntityKind(Enum):
+    """Kinds of entities; the value is what their ARNs call them."""
+
+    USER = "user"
+    GROUP = "group"
+    ROLE = "role"
+    POLICY = "policy"
+
+    @property
+    def id_prefix(self) -> str:
+        """What the unique ids of the kind begin with."""
+        return _ID_PREFIXES[self]
+
+
+_ID_PREFIXES = {
+    EntityKind.USER: "AIDA",
+    EntityKind.GROUP: "AGPA",
+    EntityKind.ROLE: "AROA",
+    EntityKind.POLICY: "ANPA",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One user, group, role or managed policy."""
+
+    id: str
+    """The unique id."""
+    account_id: str
+    kind: EntityKind
+    path: str
+    """Begins and ends with a slash."""
+    name: str
+    created_at: datetime
+    description: str | None = None
+    boundary: str | None = None
+    """ARN of the policy that bounds a user or role."""
+
+    @property
+    def arn(self) -> str:
+        """`arn:aws:iam::ACCOUNT:KIND/PATH/NAME`."""
+        return entity_arn(self.account_id, self.kind, self.path, self.name)
+
+
+def entity_arn(account_id: str, kind: EntityKind, path: str, name: str) -> str:
+    """The ARN of an entity, existing or not."""
+    return f"arn:aws:iam::{account_id}:{kind.value}{path}{name}"

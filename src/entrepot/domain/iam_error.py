@@ -1,0 +1,76 @@
+"""What IAM and STS refuse: errors of their own beside those of `error.py`, typed fields and no prose for the wire.
+
+Spec: IAM API, errors of each operation. `transport/aws/iam/error.py` has code, status and words of each.
+"""
+
+from __future__ import annotations
+
+from entrepot.domain.error import RegistryError
+
+
+class IamError(RegistryError):
+    """A refusal of IAM or STS; the data plane never meets one."""
+
+
+class EntityNotFound(IamError):
+    """No user, group, role, policy, version, key or tag of that name; `kind` says what was looked for."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.kind, self.name = kind, name
+
+
+class EntityAlreadyExists(IamError):
+    """The name is taken, in this or another case."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.kind, self.name = kind, name
+
+
+class DeleteConflict(IamError):
+    """Something hangs on it still; `remedy` is what must be done first, such as `detach all policies first`."""
+
+    def __init__(self, remedy: str) -> None:
+        super().__init__(remedy)
+        self.remedy = remedy
+
+
+class QuotaExceeded(IamError):
+    """A count of IAM is used up: `quota` as AWS names it, such as `AccessKeysPerUser`, and its value."""
+
+    def __init__(self, quota: str, limit: int) -> None:
+        super().__init__(quota, limit)
+        self.quota, self.limit = quota, limit
+
+
+class MalformedPolicy(IamError):
+    """A policy document that IAM cannot take; `sentence` is IAM's own."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class InvalidInput(IamError):
+    """A value that its operation cannot take; `detail` says why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ValidationFailed(IamError):
+    """A value that breaks a rule of its own, whatever is there; `detail` says which."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotModifiable(IamError):
+    """Something that belongs to AWS and cannot be changed; `detail` names it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail

@@ -1,0 +1,24 @@
+"""IAM's operations: those that a module of handlers lists, and the rest of the model, which are missing.
+
+Spec: Service Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access Management".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from entrepot.transport.aws.call import Handler
+from entrepot.transport.aws.model import service_model
+from entrepot.transport.aws.resource import ResourceKind
+from entrepot.transport.aws.row import Row, row
+
+_OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {}
+"""By name: what each is authorised on, and its handler."""
+
+
+def _row(name: str) -> Row:
+    resource, handler = _OPERATIONS.get(name, (ResourceKind.ANY, None))
+    return row("iam", name, resource, handler)
+
+
+ROWS: Final = tuple(_row(name) for name in service_model("iam").operation_names)

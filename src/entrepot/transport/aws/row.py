@@ -1,0 +1,60 @@
+"""Rows of the table of operations: handler, IAM action and resource of one operation of one service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from entrepot.domain.limit import LAYER_PART_BYTES_MAX, MANIFEST_BYTES_MAX, MIB
+from entrepot.transport.aws.call import Call, Handler
+from entrepot.transport.aws.resource import ResourceKind
+
+BODY_BYTES_MAX: Final = MIB
+"""Largest body of an operation that has no row of its own below: far above every limit of its shape."""
+
+_ENVELOPE: Final = 64 * 1024
+"""Room for the members beside the large one."""
+
+BODY_BYTES_MAX_OF: Final = {
+    # Base64 with its slashes escaped, and one past the limit must still be told as such.
+    ("ecr", "UploadLayerPart"): LAYER_PART_BYTES_MAX * 4 // 3 + 2 * MIB,
+    # JSON may spell every character of the manifest as \uXXXX.
+    ("ecr", "PutImage"): MANIFEST_BYTES_MAX * 6 + _ENVELOPE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation of one service."""
+
+    service: str
+    name: str
+    resource: ResourceKind
+    handler: Handler | None
+    action: str
+    also: tuple[tuple[str, str], ...] = ()
+    """Further actions, each with the member whose presence demands it."""
+
+    async def answer(self, call: Call) -> dict[str, Any]:
+        """Run the handler of a row that has one."""
+        if self.handler is None:
+            raise LookupError(self.name)
+        return await self.handler(call)
+
+    @property
+    def body_bytes_max(self) -> int:
+        """Bytes of the largest body that is read."""
+        return BODY_BYTES_MAX_OF.get((self.service, self.name), BODY_BYTES_MAX)
+
+
+def row(
+    service: str,
+    name: str,
+    resource: ResourceKind,
+    handler: Handler | None = None,
+    *,
+    action: str | None = None,
+    also: tuple[tuple[str, str], ...] = (),
+) -> Row:
+    """A row whose action is named as the operation is, unless another is given."""
+    return Row(service, name, resource, handler, f"{service}:{action or name}", also)
