@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,3 +24,16 @@ class Page(Generic[T]):
 
     items: list[T]
     next_key: Key | None = None
+
+
+def cut_page(found: Sequence[T], size: int, key_of: Callable[[T], Key]) -> Page[T]:
+    """A page of `size` items, of a list that was read one item further to see whether more follow."""
+    items = list(found[:size])
+    return Page(items, key_of(items[-1]) if items and len(found) > size else None)
+
+
+def slice_page(items: Sequence[T], request: PageRequest) -> Page[T]:
+    """A page of a short list that is at hand as a whole; its keys are positions."""
+    start = 0 if request.after is None else int(request.after[0])
+    end = start + request.size
+    return Page(list(items[start:end]), (end,) if end < len(items) else None)

@@ -20,7 +20,7 @@ from entrepot.domain.error import (
 )
 from entrepot.domain.event import Event, EventKind
 from entrepot.domain.limit import REPOSITORIES_MAX
-from entrepot.domain.page import Page, PageRequest
+from entrepot.domain.page import Page, PageRequest, cut_page
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import Repository, RepositoryName, RepositorySettings
 from entrepot.domain.tag_mutability import TagMutability
@@ -103,8 +103,7 @@ class RepositoryService:
         found = await self._database.read(
             lambda connection: rows.list_repositories(connection, registry, after, page.size + 1)
         )
-        items = found[: page.size]
-        return Page(items, (items[-1].name,) if len(found) > page.size else None)
+        return cut_page(found, page.size, lambda repository: (repository.name,))
 
     async def delete(self, registry: Registry, name: RepositoryName, force: bool) -> Repository:
         """Delete a repository, with its images only if `force`; it is returned as it was.

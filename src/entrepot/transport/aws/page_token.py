@@ -62,10 +62,19 @@ def paging_of(call: Call, default_size: int, *filters: object) -> Paging:
     Raises:
         InvalidParameter: a token that is not ours, or not for this question.
     """
-    question = _question(call, filters)
-    token = call.parameters.get("nextToken")
+    size, token = call.parameters.get("maxResults", default_size), call.parameters.get("nextToken")
+    return continue_list(call, size, token, call.parameters.get("repositoryName"), *filters)
+
+
+def continue_list(call: Call, size: int, token: str | None, *filters: object) -> Paging:
+    """The page of `size` items after `token`.
+
+    Raises:
+        InvalidParameter: a token that is not ours, or not for this question.
+    """
+    question = json.dumps([call.operation, call.registry.account_id, call.registry.region, *filters]).encode()
     after = None if not token else unseal(call.services.key, question, token)
-    return Paging(PageRequest(call.parameters.get("maxResults", default_size), after), call.services.key, question)
+    return Paging(PageRequest(size, after), call.services.key, question)
 
 
 def seal(keys: PageKeys, question: bytes, key: Key) -> str:
@@ -90,12 +99,6 @@ def unseal(keys: PageKeys, question: bytes, token: str) -> Key:
         return tuple(json.loads(_cipher(secret).decrypt(nonce, sealed, question)))
     except (ValueError, InvalidTag) as error:
         raise InvalidParameter("nextToken", "Invalid token") from error
-
-
-def _question(call: Call, filters: tuple[object, ...]) -> bytes:
-    repository = call.parameters.get("repositoryName")
-    parts = [call.operation, call.registry.account_id, call.registry.region, repository, *filters]
-    return json.dumps(parts).encode()
 
 
 def _cipher(secret: bytes) -> AESGCM:
