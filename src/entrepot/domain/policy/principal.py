@@ -15,9 +15,8 @@ from typing import Final
 EVERYBODY: Final = "*"
 
 _ACCOUNT = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):root|([0-9]{12})")
-_IDENTITY_ARN = re.compile(
-    r"arn:[a-z-]+:(?:iam::[0-9]{12}:(?:user|role)/|sts::[0-9]{12}:(?:assumed-role/[^/*?]+/|federated-user/))[^*?]+"
-)
+_IDENTITY_ARN = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:(?:user|role)/[^*?]+")
+_SESSION_ARN = re.compile(r"arn:[a-z-]+:sts::[0-9]{12}:(?:assumed-role/[^/*?]+/|federated-user/)[^*?]+")
 _UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,124}")
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _PROVIDER = re.compile(r"[^\s*?]+")
@@ -135,7 +134,12 @@ def parse_name(kind: Kind, text: str) -> tuple[Kind, str] | None:
         return (kind, text) if form.fullmatch(text) else None
     if account := _ACCOUNT.fullmatch(text):
         return kind, account[1] or account[2]
-    return (kind, text) if _IDENTITY_ARN.fullmatch(text) or _UNIQUE_ID.fullmatch(text) else None
+    return (kind, text) if is_of_identity(text) or _SESSION_ARN.fullmatch(text) else None
+
+
+def is_of_identity(text: str) -> bool:
+    """Whether a name is an ARN or unique id of a user or role, existing or not."""
+    return bool(_IDENTITY_ARN.fullmatch(text) or _UNIQUE_ID.fullmatch(text))
 
 
 def _identity(account_id: str, names: Mapping[str, Grant]) -> Subject:

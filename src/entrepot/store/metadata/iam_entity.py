@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.store.metadata.base import from_micros, insert, to_micros
@@ -50,6 +51,13 @@ def find_entity_by_id(connection: Connection, unique_id: str) -> Entity | None:
     """An entity by unique id."""
     row = connection.execute(select(iam_entity).where(_COLUMNS.id == unique_id)).one_or_none()
     return None if row is None else to_entity(row)
+
+
+def find_entities(connection: Connection, unique_ids: Collection[str], names: Collection[str] = ()) -> list[Entity]:
+    """Those of all accounts and kinds that have one of these unique ids, or one of these names in any case."""
+    lowered = {name.lower() for name in names}
+    statement = select(iam_entity).where(or_(_COLUMNS.id.in_(unique_ids), _COLUMNS.name_lower.in_(lowered)))
+    return [to_entity(row) for row in connection.execute(statement)]
 
 
 def list_entities(connection: Connection, query: EntityQuery) -> list[Entity]:

@@ -1,0 +1,72 @@
+"""Saved policies: documents name users and roles by ARN, what is decided with them names them by unique id.
+
+An ARN is looked up when its document is saved. Who is made later under the same name is another and gains nothing.
+
+Spec: IAM user guide, "AWS JSON policy elements: Principal": ARNs of users and roles become unique ids when the policy
+is saved, and are shown as ARNs again; the id shows once its user or role is deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from entrepot.domain.policy.fault import Fault, PolicyInvalid
+from entrepot.domain.policy.principal import Kind, Principals, is_of_identity
+from entrepot.domain.policy.statement import Policy, Statement
+
+_MEMBERS: Final = ("Principal", "NotPrincipal")
+
+
+class PrincipalNotFound(PolicyInvalid):
+    """A policy names a user or role that does not exist; `name` is the ARN or unique id as it was written."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Fault.PRINCIPAL_FORM, "", kind=Kind.AWS.value, found=name)
+        self.name = name
+
+
+def named_identities(policy: Policy) -> frozenset[str]:
+    """ARNs and unique ids of the users and roles that its principals name; of sessions, accounts and services none."""
+    return frozenset(
+        text
+        for statement in policy.statements
+        if statement.principals
+        for kind, text in statement.principals.names
+        if kind is Kind.AWS and is_of_identity(text)
+    )
+
+
+def with_unique_ids(policy: Policy, ids: Mapping[str, str]) -> Policy:
+    """The policy as it is decided with: each name in `ids` replaced by its unique id."""
+    return replace(policy, statements=tuple(_with_ids(statement, ids) for statement in policy.statements))
+
+
+def with_names(document: str, names: Mapping[str, str]) -> str:
+    """A saved document as it is shown: principals replaced where `names` has others, all else as it was written."""
+    if all(name == now for name, now in names.items()):
+        return document
+    content = json.loads(document)
+    statements = content["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        for member in _MEMBERS:
+            if isinstance(statement.get(member), dict):
+                _rename(statement[member], names)
+    return json.dumps(content)
+
+
+def _with_ids(statement: Statement, ids: Mapping[str, str]) -> Statement:
+    if statement.principals is None:
+        return statement
+    names = frozenset((kind, ids.get(text, text)) for kind, text in statement.principals.names)
+    return replace(statement, principals=Principals(names, statement.principals.is_negated))
+
+
+def _rename(principals: dict[str, Any], names: Mapping[str, str]) -> None:
+    written = principals.get(Kind.AWS.value)
+    if isinstance(written, str):
+        principals[Kind.AWS.value] = names.get(written, written)
+    elif written is not None:
+        principals[Kind.AWS.value] = [names.get(text, text) for text in written]

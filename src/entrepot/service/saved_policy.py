@@ -1,0 +1,59 @@
+"""Saved policies: whom a policy names is found when it is saved, and shown as he is called now.
+
+What is kept beside a document is `{"arn:aws:iam::111111111111:user/ana": "AIDA…"}`: each user and role as it was
+written, with its unique id.
+
+Spec: IAM user guide, "AWS JSON policy elements: Principal".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from entrepot.domain.iam import Entity, EntityKind
+from entrepot.domain.policy.saved import PrincipalNotFound, named_identities, with_names
+from entrepot.domain.policy.statement import Policy
+from entrepot.store.metadata.iam_entity import find_entities
+
+_IDENTITIES = (EntityKind.USER, EntityKind.ROLE)
+
+
+def find_principals(connection: Connection, policy: Policy) -> dict[str, str]:
+    """Unique ids of the users and roles that a policy names, by the names as they are written.
+
+    Raises:
+        PrincipalNotFound: there is no such user or role; the first by name is told.
+    """
+    named = sorted(named_identities(policy))
+    if not named:
+        return {}
+    entities = find_entities(connection, named, [name.rpartition("/")[2] for name in named])
+    ids = {name: entity.id for entity in entities if entity.kind in _IDENTITIES for name in (entity.id, entity.arn)}
+    for name in named:
+        if _in_aws(name) not in ids:
+            raise PrincipalNotFound(name)
+    return {name: ids[_in_aws(name)] for name in named}
+
+
+def show(connection: Connection, document: str, principals: Mapping[str, str]) -> str:
+    """A saved document with the ARNs of today; the unique id stands for a user or role that is deleted."""
+    if not principals:
+        return document
+    entities = {entity.id: entity for entity in find_entities(connection, set(principals.values()))}
+    names = {name: _called(name, unique_id, entities.get(unique_id)) for name, unique_id in principals.items()}
+    return with_names(document, names)
+
+
+def _called(written: str, unique_id: str, entity: Entity | None) -> str:
+    if entity is None:
+        return unique_id
+    fields = written.split(":")
+    return ":".join(["arn", fields[1], *entity.arn.split(":")[2:]]) if len(fields) > 1 else entity.arn
+
+
+def _in_aws(name: str) -> str:
+    """ARNs of one entity differ by partition only; IAM's own are in `aws`."""
+    fields = name.split(":")
+    return ":".join(["arn", "aws", *fields[2:]]) if len(fields) > 1 else name
