@@ -5,8 +5,6 @@ Spec: IAM user guide, "AWS account root user"; the security design, "Identity".
 
 from __future__ import annotations
 
-import base64
-
 from sqlalchemy import Connection
 
 from entrepot.domain.identity import (
@@ -22,15 +20,10 @@ from entrepot.domain.key import ACCESS_KEY_PURPOSE
 from entrepot.domain.principal import principal_of, root_of
 from entrepot.domain.session_record import read_session
 from entrepot.service.context import Context
+from entrepot.service.credential import new_key_id, new_secret
 from entrepot.service.key import KeyService
 from entrepot.store.metadata import identity as rows
 from entrepot.store.metadata.base import Database
-
-KEY_ID_PREFIX = "AKIA"
-KEY_ID_BYTES = 10
-"""Random bytes of a key id: 16 characters of A to Z and 2 to 7."""
-SECRET_BYTES = 30
-"""Random bytes of a secret: 40 characters of base64."""
 
 
 class IdentityService:
@@ -135,9 +128,7 @@ class IdentityService:
         return None if row is None else self._to_key(row)
 
     def _make_root_key(self, connection: Connection, account_id: str) -> AccessKey:
-        key_id = KEY_ID_PREFIX + base64.b32encode(self._context.random_bytes(KEY_ID_BYTES)).decode()
-        secret = base64.b64encode(self._context.random_bytes(SECRET_BYTES)).decode()
-        return self._insert_root_key(connection, account_id, key_id, secret)
+        return self._insert_root_key(connection, account_id, new_key_id(self._context), new_secret(self._context))
 
     def _insert_root_key(self, connection: Connection, account_id: str, key_id: str, secret: str) -> AccessKey:
         sealed = self._key.seal(connection, ACCESS_KEY_PURPOSE, secret.encode(), key_id)
