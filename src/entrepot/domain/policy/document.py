@@ -44,8 +44,9 @@ class _Rules(NamedTuple):
 class Kind(Enum):
     """Kinds of documents, by what they are attached to."""
 
-    IDENTITY = _Rules("identity", 10_240, Need.PROHIBITED, Need.REQUIRED)
-    """Users, groups, roles; boundaries and session policies are of the same form."""
+    IDENTITY = _Rules("identity", POLICY_TEXT_LENGTH_MAX, Need.PROHIBITED, Need.REQUIRED)
+    """Users, groups, roles; boundaries and session policies are of the same form. Each has a length of its own, which
+    IAM looks at; AWS's managed policies can be longer than all of them."""
     SERVICE_CONTROL = _Rules("account", 10_240, Need.PROHIBITED, Need.REQUIRED)
     TRUST = _Rules("role", 8_192, Need.REQUIRED, Need.PROHIBITED, is_iam=False)
     REPOSITORY = _Rules("repository", 10_240, Need.REQUIRED, Need.OPTIONAL, is_iam=False)

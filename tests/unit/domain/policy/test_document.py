@@ -152,16 +152,19 @@ def test_sentences_for_identity_policies(statement: dict[str, Any], sentence: st
             text_of({**_GOOD, "Sid": "a"}, {**_GOOD, "Sid": "a"}),
             "Statement IDs (SID) in a single policy must be unique.",
         ),
-        (text_of(*[_GOOD] * 200), "Cannot exceed quota for PolicySize: 10240"),
-        (" " * 131_073, "Cannot exceed quota for PolicySize: 10240"),
+        (" " * 131_073, "Cannot exceed quota for PolicySize: 131072"),
     ],
 )
 def test_sentences_for_whole_documents(text: str, sentence: str) -> None:
     assert _fault(text).sentence == sentence
 
 
+def test_documents_are_as_long_as_their_kind_may_be() -> None:
+    assert _fault(text_of(*[_GOOD] * 200), Kind.SERVICE_CONTROL).sentence == "Cannot exceed quota for PolicySize: 10240"
+
+
 def test_white_space_does_not_count() -> None:
-    assert parse_policy(text_of(_GOOD) + " " * 11_000, Kind.IDENTITY).version is Version.NEW
+    assert parse_policy(text_of(_GOOD) + " " * 11_000, Kind.SERVICE_CONTROL).version is Version.NEW
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Services of IAM: one class per noun."""

@@ -1,0 +1,72 @@
+"""Rows of IAM, written without any service: users, groups, roles and policies of one account."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from entrepot.domain.iam import Entity, EntityKind
+from entrepot.store.metadata.base import from_micros
+from entrepot.store.metadata.iam_entity import insert_entity
+from entrepot.store.metadata.schema import (
+    iam_attachment,
+    iam_inline_policy,
+    iam_member,
+    iam_policy,
+    iam_policy_version,
+    iam_tag,
+)
+from tests.support.service import ACCOUNT
+
+
+def document(action: str = "ecr:ListImages", effect: str = "Allow", **members: Any) -> str:
+    """A policy of one statement about everything."""
+    statement = {"Effect": effect, "Action": action, "Resource": "*", **members}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def put_entity(
+    connection: Connection,
+    kind: EntityKind,
+    name: str,
+    *,
+    path: str = "/",
+    boundary: str | None = None,
+    account_id: str = ACCOUNT,
+) -> Entity:
+    """A bare entity, whose id is made of its name."""
+    unique_id = kind.id_prefix + name.upper().ljust(17, "0")
+    entity = Entity(unique_id, account_id, kind, path, name, from_micros(0), None, boundary)
+    assert insert_entity(connection, entity)
+    return entity
+
+
+def put_policy(
+    connection: Connection, name: str, *documents: str, path: str = "/", default: int = 1, account_id: str = ACCOUNT
+) -> str:
+    """A managed policy with a version for each document; its ARN."""
+    policy = put_entity(connection, EntityKind.POLICY, name, path=path, account_id=account_id)
+    row = {"id": policy.id, "default_version": default, "last_version": len(documents), "updated_at": 0}
+    connection.execute(insert(iam_policy).values(row))
+    for number, text in enumerate(documents, 1):
+        version = {"policy_id": policy.id, "number": number, "document": text, "created_at": 0}
+        connection.execute(insert(iam_policy_version).values(version))
+    return policy.arn
+
+
+def put_inline(connection: Connection, entity: Entity, name: str, text: str) -> None:
+    connection.execute(insert(iam_inline_policy).values(entity_id=entity.id, name=name, document=text))
+
+
+def attach(connection: Connection, entity: Entity, arn: str) -> None:
+    connection.execute(insert(iam_attachment).values(entity_id=entity.id, policy_arn=arn, attached_at=0))
+
+
+def join(connection: Connection, group: Entity, user: Entity) -> None:
+    connection.execute(insert(iam_member).values(group_id=group.id, user_id=user.id))
+
+
+def put_tag(connection: Connection, entity: Entity, key: str, value: str) -> None:
+    connection.execute(insert(iam_tag).values(entity_id=entity.id, key_lower=key.lower(), key=key, value=value))
