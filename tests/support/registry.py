@@ -20,6 +20,7 @@ from aiohttp import ClientSession, TCPConnector
 from pydantic import SecretStr
 
 from entrepot.app import engine, wiring
+from entrepot.app.aws_policy import load_aws_policies
 from entrepot.app.config import Settings
 from entrepot.app.data_directory import DataDirectory
 from entrepot.app.deployment import Deployment
@@ -114,7 +115,8 @@ async def running_registry(address: DatabaseAddress, directory: Path, **given: A
         bound = socket.create_server(("127.0.0.1", 0))
         stack.callback(bound.close)
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        deployment = Deployment(settings, paths, (Listener.parse(url),), RegistryUrl(url))
+        known = load_aws_policies(settings.aws_policies)
+        deployment = Deployment(settings, paths, (Listener.parse(url),), RegistryUrl(url), known)
         application = wiring.assemble(deployment, database, context, keys, engine.open_blob_store(settings, paths))
         stack.push_async_callback(application.close)
         front = build_server(application.handler(url), open_lane=application.open_lane(url))

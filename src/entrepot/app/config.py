@@ -161,6 +161,12 @@ class Settings(BaseSettings):
     token_lifetime_seconds: int = Field(
         default=TOKEN_LIFETIME_SECONDS, ge=60, le=TOKEN_LIFETIME_SECONDS, description="Life of docker login passwords."
     )
+    aws_policies: AbsolutePath | None = Field(
+        default=None,
+        description="JSON file with more of AWS's managed policies, or others in their place: what "
+        "`aws iam get-account-authorization-details --filter AWSManagedPolicy` prints.",
+        json_schema_extra={"default_text": "those for ECR, and some that nearly everybody uses"},
+    )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(config_value.networks)] = Field(
         default=(),
         description="Networks (CIDR) of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from entrepot.app.config import Settings
 from entrepot.app.data_directory import DataDirectory
 from entrepot.app.listener import Listener
+from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.registry import Registry
 from entrepot.domain.registry_url import RegistryUrl
+from entrepot.store.aws_policy import package_policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Deployment:
     listeners: tuple[Listener, ...]
     """With the ports that were bound."""
     registry_url: RegistryUrl
+    aws_policies: AwsPolicies = field(default_factory=package_policies, repr=False)
 
     @property
     def registry(self) -> Registry:

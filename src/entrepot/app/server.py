@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from entrepot.app import engine, prepare
+from entrepot.app.aws_policy import AwsPolicyError, load_aws_policies
 from entrepot.app.child import Child, fork
 from entrepot.app.config import Settings
 from entrepot.app.connect import state as connect_state
@@ -40,7 +41,7 @@ def serve(settings: Settings, welcome: Welcome) -> None:
         directory.create()
         with directory.locked(), ExitStack() as stack:
             _serve_locked(settings, directory, welcome, stack)
-    except (DataDirectoryError, ListenerError) as error:
+    except (AwsPolicyError, DataDirectoryError, ListenerError) as error:
         raise ServerError(str(error)) from error
 
 
@@ -56,6 +57,7 @@ def _serve_locked(settings: Settings, directory: DataDirectory, welcome: Welcome
         directory,
         tuple(one.listener for one in bound),
         RegistryUrl(_registry_url(settings, connected, bound)),
+        load_aws_policies(settings.aws_policies),
     )
     engine.load_drivers(settings, directory)
     preparation = fork(lambda reporter: prepare.run(deployment, reporter))

@@ -20,6 +20,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -45,8 +46,9 @@ class AwsPoliciesInvalid(Exception):
     """A text that holds no policies as AWS prints them; says which of them is wrong, and how."""
 
 
+@lru_cache
 def package_policies() -> AwsPolicies:
-    """Those that come with this package."""
+    """Those that come with this package, read once."""
     texts = (place.read_text("utf-8") for place in (files(__package__) / "documents").iterdir())
     return AwsPolicies(policy for text in texts for policy in _policies(json.loads(text)))
 
