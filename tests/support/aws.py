@@ -171,7 +171,7 @@ async def aws_world(address: DatabaseAddress, directory: Path) -> AsyncIterator[
     async with running_registry(address, directory) as running:
         gateway = AwsGateway(
             running.services,
-            Authorizer(),
+            Authorizer(running.services.access, running.services.context.now),
             FailedLogins(0, running.services.context.now),
             RegistryUrl("http://127.0.0.1:5000"),
         )

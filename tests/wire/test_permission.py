@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from entrepot.auth.authorize import Authorizer, RequestFacts
+from entrepot.auth.authorize import Authorizer
+from entrepot.auth.condition_key import RequestFacts
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.principal import Caller
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
+from entrepot.domain.view import RepositoryView
 from entrepot.service.blob import BlobService
 from entrepot.service.image import ImageService
 from entrepot.service.repository import RepositoryService
@@ -73,7 +75,14 @@ class Decisions:
 def decisions(monkeypatch: pytest.MonkeyPatch) -> Decisions:
     made = Decisions()
 
-    async def check(self: Authorizer, caller: Caller, action: str, arns: Iterable[str], facts: RequestFacts) -> None:
+    async def check(
+        self: Authorizer,
+        caller: Caller,
+        action: str,
+        arns: Iterable[str],
+        facts: RequestFacts,
+        view: RepositoryView | None = None,
+    ) -> None:
         await made.check(self, caller, action, arns, facts)
 
     monkeypatch.setattr(Authorizer, "check", check)

@@ -15,6 +15,7 @@ from entrepot.app.schedule import Periodic
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
 from entrepot.domain.promise import BlobPromise
+from entrepot.service.access import AccessService
 from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.event import EventService
@@ -30,6 +31,7 @@ from entrepot.service.resource_tag import ResourceTagService
 from entrepot.service.services import Services
 from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
+from entrepot.store.aws_policy import package_policies
 from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.maintenance import ClientDatabase
@@ -102,7 +104,8 @@ def assemble(
     settings = deployment.settings
     storage = Storage(store, keys, context, is_encrypting=settings.storage_encryption == "frames")
     services = _services(deployment, database, context, keys, storage)
-    authorizer, failed_logins = Authorizer(), FailedLogins(settings.failed_logins_per_minute, context.now)
+    authorizer = Authorizer(services.access, context.now)
+    failed_logins = FailedLogins(settings.failed_logins_per_minute, context.now)
     data_plane = OciPlane(services, authorizer, failed_logins)
     router = Router(
         oci=data_plane,
@@ -131,6 +134,7 @@ def _services(
         context=context,
         key=keys,
         identity=IdentityService(database, context, keys),
+        access=AccessService(database, package_policies()),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         resource_tag=ResourceTagService(clients),

@@ -1,56 +1,148 @@
 """Authorisation: may this caller do this action on these resources.
 
-The only principals so far are the root users of accounts, who may do everything in their own account and nothing
-elsewhere. Every request of both planes passes `check` with its action and every resource it names, so that
-policies replace the decision and no call site.
+Every request of both planes passes `check` with its action and every resource it names. What each policy means is
+`domain/policy`'s; here it is decided which policies a request meets, and what the condition keys are.
+
+Spec: docs/design/policy.md; SECURITY of the design, "Decisions": without permission the answer is the same whether the
+resource exists or not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, cast
 
+from entrepot.auth.condition_key import CLOCK_KEYS, RequestContext, RequestFacts, Values
+from entrepot.domain.arn import entity_of, repository_of
 from entrepot.domain.error import AccessDenied
-from entrepot.domain.principal import Caller
+from entrepot.domain.policy.action import TRUST_ACTIONS
+from entrepot.domain.policy.evaluate import Decision, Policies, Request, evaluate
+from entrepot.domain.policy.index import PolicySet
+from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
+
+if TYPE_CHECKING:
+    from entrepot.domain.principal import Caller
+    from entrepot.domain.view import RepositoryView
+    from entrepot.service.access import AccessService
 
 ANY_RESOURCE: Final = "*"
+DECISIONS_MAX: Final = 4_096
+"""Decisions that a worker remembers for each caller."""
+
 _ACCOUNT_FIELD: Final = 4
 """Of an ARN's six fields: arn, partition, service, region, account, resource."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
-    """What condition keys are made of, all of it from the connection or signed by the caller."""
+@dataclass(slots=True)
+class _Question:
+    """One action on one resource, and what was decided about it."""
 
-    source_ip: str
-    is_secure: bool
-    listener: str
-    """URL of the listener that accepted the connection."""
-    region: str | None = None
-    """`aws:RequestedRegion`."""
-    user_agent: str | None = None
-    referer: str | None = None
+    keys: tuple[str, ...]
+    """The condition keys on which it depends."""
+    is_lasting: bool
+    """Whether the same values can come again."""
+    decisions: dict[tuple[Values | None, ...], Decision] = field(default_factory=dict)
 
 
 class Authorizer:
-    """Decides. Without permission the answer is the same whether the resource exists or not."""
+    """Decides for one worker, and remembers decisions for as long as caller's and owner's access epochs stand."""
+
+    def __init__(self, access: AccessService, now: Callable[[], datetime]) -> None:
+        self._access, self._now = access, now
 
     async def check(
         self,
         caller: Caller,
         action: str,
         resource_arns: Iterable[str],
-        facts: RequestFacts,  # noqa: ARG002 (conditions come with policies)
+        facts: RequestFacts,
+        view: RepositoryView | None = None,
     ) -> None:
         """Let the request pass if `action`, such as `ecr:PutImage`, is allowed on every resource.
+
+        With the `view` of the one repository that is named, nothing is read that is known already.
 
         Raises:
             AccessDenied: for the first resource on which it is not.
         """
         for arn in resource_arns:
-            if arn != ANY_RESOURCE and _account_of(arn) != caller.account_id:
-                raise AccessDenied(caller.principal.arn, action, arn)
+            decision = await self.decide(caller, action, arn, facts, view)
+            if not decision.is_allowed:
+                raise _denied(caller, action, arn, decision)
+
+    async def decide(
+        self, caller: Caller, action: str, arn: str, facts: RequestFacts, view: RepositoryView | None = None
+    ) -> Decision:
+        """Decide one action on one resource, whose ARN may lack the path of an entity of IAM."""
+        holder = await self._access.caller(caller)
+        resource = await self._resource(caller, action, arn, view)
+        context = RequestContext(caller, facts, self._now(), holder.tags, resource.account_id, resource.tags)
+        if resource.is_kept:
+            return _recall(holder, resource, action, arn, context)
+        return _evaluate(holder, resource, action, resource.arn or arn, context)
+
+    async def _resource(self, caller: Caller, action: str, arn: str, view: RepositoryView | None) -> ResourceAccess:
+        if arn == ANY_RESOURCE:
+            return ResourceAccess(caller.account_id)
+        if repository := repository_of(arn):
+            owner, name = repository
+            if view is not None:
+                return await self._access.repository(owner, view.owner_epoch, view.repository_id)
+            if caller.account_id != owner.account_id:
+                return await self._access.stranger_repository(owner, name)
+            return await self._access.named_repository(owner, name)
+        if entity := entity_of(arn):
+            trusts = action.lower() in TRUST_ACTIONS
+            found = await self._access.entity(*entity, trusts=trusts)
+            return found or ResourceAccess(entity[0], PolicySet() if trusts else None)
+        return ResourceAccess(_account_of(arn))
+
+
+def _recall(
+    holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: Mapping[str, Values]
+) -> Decision:
+    """The decision, remembered if the condition keys that matter had the same values before."""
+    question = _question(holder, resource, action, arn)
+    if not question.is_lasting:
+        return _evaluate(holder, resource, action, arn, context)
+    values = tuple([context.get(key) for key in question.keys])
+    decision = question.decisions.get(values)
+    if decision is None:
+        decision = _evaluate(holder, resource, action, arn, context)
+        if len(question.decisions) < DECISIONS_MAX:
+            question.decisions[values] = decision
+    return decision
+
+
+def _question(holder: CallerAccess, resource: ResourceAccess, action: str, arn: str) -> _Question:
+    place = (action, arn, resource)
+    known = cast("_Question | None", holder.decisions.get(place))
+    if known is None:
+        keys = frozenset[str]().union(*(one.keys(action.lower()) for one in _sets(policies_of(holder, resource))))
+        known = _Question(tuple(sorted(keys)), not keys & CLOCK_KEYS)
+        if len(holder.decisions) >= DECISIONS_MAX:
+            holder.decisions.clear()
+        holder.decisions[place] = known
+    return known
+
+
+def _sets(policies: Policies) -> Iterable[PolicySet]:
+    return [one for one in policies if isinstance(one, PolicySet)]
+
+
+def _evaluate(
+    holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: Mapping[str, Values]
+) -> Decision:
+    request = Request(holder.subject, action, arn, resource.account_id, context)
+    return evaluate(request, policies_of(holder, resource))
+
+
+def _denied(caller: Caller, action: str, arn: str, decision: Decision) -> AccessDenied:
+    layer = decision.layer.value if decision.layer else None
+    is_explicit = bool(decision.decided_by)
+    return AccessDenied(caller.principal.arn, action, arn, layer, is_explicit=is_explicit)
 
 
 def _account_of(arn: str) -> str | None:

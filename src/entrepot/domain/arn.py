@@ -5,12 +5,16 @@ Spec: AWS General Reference, "Amazon Resource Names"; Service Authorization Refe
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from entrepot.domain.error import InvalidParameter, InvalidResourceArn, NameInvalid
+from entrepot.domain.iam import EntityKind
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName, parse_repository_name
 
 _FIELDS = 6
 _RESOURCE = "repository/"
+_KINDS = frozenset(kind.value for kind in EntityKind)
 
 
 def parse_repository_arn(text: str) -> tuple[Registry, RepositoryName]:
@@ -30,3 +34,22 @@ def parse_repository_arn(text: str) -> tuple[Registry, RepositoryName]:
     if fields[1] != registry.partition:
         raise InvalidResourceArn(text)
     return registry, name
+
+
+@lru_cache(maxsize=4096)
+def repository_of(text: str) -> tuple[Registry, RepositoryName] | None:
+    """The repository that an ARN of ours names, existing or not, `*` being none of them; None for any other ARN."""
+    fields = text.split(":", _FIELDS - 1)
+    if len(fields) != _FIELDS or fields[2] != "ecr" or not fields[5].startswith(_RESOURCE):
+        return None
+    return Registry(fields[4], fields[3]), RepositoryName(fields[5].removeprefix(_RESOURCE))
+
+
+def entity_of(text: str) -> tuple[str, EntityKind, str] | None:
+    """Account, kind and name of the entity of IAM that an ARN names, whatever its path; None for any other ARN."""
+    fields = text.split(":", _FIELDS - 1)
+    if len(fields) != _FIELDS or fields[2] != "iam":
+        return None
+    kind, _, rest = fields[5].partition("/")
+    name = rest.rpartition("/")[2]
+    return (fields[4], EntityKind(kind), name) if kind in _KINDS and name else None

@@ -338,11 +338,14 @@ class TokenExpired(Unauthenticated):
 
 
 class AccessDenied(RegistryError):
-    """The caller may not do this."""
+    """The caller may not do this; `layer` is the kind of policy that denies or does not allow it."""
 
-    def __init__(self, principal_arn: str, action: str, resource: str) -> None:
-        super().__init__(principal_arn, action, resource)
+    def __init__(
+        self, principal_arn: str, action: str, resource: str, layer: str | None = None, *, is_explicit: bool = False
+    ) -> None:
+        super().__init__(principal_arn, action, resource, layer, is_explicit)
         self.principal_arn, self.action, self.resource = principal_arn, action, resource
+        self.layer, self.is_explicit = layer, is_explicit
 
 
 # ── quotas and weather ───────────────────────────────────────────────────────────────────────

@@ -39,6 +39,11 @@ class RepositoryView:
     """Access epoch of the account that the registry belongs to; None when it does not exist."""
     repository: Repository | None
 
+    @property
+    def repository_id(self) -> int | None:
+        """Row id of the repository; None when there is none."""
+        return None if self.repository is None else self.repository.id
+
 
 @dataclass(frozen=True, slots=True)
 class ImageView(RepositoryView):

@@ -1,4 +1,4 @@
-"""Resource tags: add, remove and list those of a repository.
+"""Resource tags: add, remove and list those of a repository. Policies speak of them, so a change is one of access.
 
 Spec: ECR API, TagResource, UntagResource and ListTagsForResource.
 """
@@ -15,6 +15,7 @@ from entrepot.domain.repository import RepositoryName
 from entrepot.domain.resource_tag import merge
 from entrepot.store.metadata import resource_tag as rows
 from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.identity import raise_access_epoch
 from entrepot.store.metadata.repository import find_repository, hold_repository
 
 
@@ -36,6 +37,7 @@ class ResourceTagService:
             repository_id = _hold(connection, registry, name)
             merge(rows.list_resource_tags(connection, repository_id), tags)
             rows.put_resource_tags(connection, repository_id, tags)
+            raise_access_epoch(connection, registry.account_id)
 
         await self._database.write(change)
 
@@ -48,6 +50,7 @@ class ResourceTagService:
 
         def change(connection: Connection) -> None:
             rows.delete_resource_tags(connection, _hold(connection, registry, name), keys)
+            raise_access_epoch(connection, registry.account_id)
 
         await self._database.write(change)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from entrepot.service.access import AccessService
     from entrepot.service.blob import BlobService
     from entrepot.service.context import Context
     from entrepot.service.garbage import GarbageService
@@ -27,6 +28,7 @@ class Services:
     context: Context
     key: KeyService
     identity: IdentityService
+    access: AccessService
     registry_token: RegistryTokenService
     repository: RepositoryService
     resource_tag: ResourceTagService

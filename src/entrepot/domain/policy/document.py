@@ -21,6 +21,7 @@ from entrepot.domain.policy.principal import Principals
 from entrepot.domain.policy.resource import ArnPattern, check_resource
 from entrepot.domain.policy.shape import RawStatement, check_shape, condition_values, each, principal_names
 from entrepot.domain.policy.statement import Policy, Statement, Version
+from entrepot.domain.policy.template import variables_of
 
 
 class Need(Enum):
@@ -205,7 +206,17 @@ def _compile(statement: RawStatement, version: Version) -> Statement:
             for name, key, values in _conditions(statement)
             if (operator := parse_operator(name)) is not None
         ),
+        keys=frozenset(_keys(statement, version)),
     )
+
+
+def _keys(statement: RawStatement, version: Version) -> Iterator[str]:
+    texts = [text for _, text in _resources(statement)]
+    for _, key, values in _conditions(statement):
+        yield key.lower()
+        texts.extend(values)
+    if version is Version.NEW:
+        yield from variables_of(texts)
 
 
 def _principals(statement: RawStatement) -> Principals | None:

@@ -7,7 +7,7 @@ which a resource's fixed beginning can end. What a set knows of an action it wor
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -48,6 +48,11 @@ class PolicySet:
             resources = self._resources(action)
         return [entry for entry in resources.candidates(arn) if entry.statement.applies(arn, context)]
 
+    def keys(self, action: str) -> frozenset[str]:
+        """The condition keys on whose values it depends what `matching` says of an action (in lower case)."""
+        resources = self._by_action.get(action)
+        return (self._resources(action) if resources is None else resources).keys
+
     def _add(self, entry: Entry) -> None:
         statement = entry.statement
         exact = [pattern.exact for pattern in statement.actions if pattern.exact is not None]
@@ -68,10 +73,11 @@ class PolicySet:
 class _Resources:
     """Statements of one action, by the fixed beginnings of their resources."""
 
-    __slots__ = ("_lengths", "_table")
+    __slots__ = ("_lengths", "_table", "keys")
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry]) -> None:
         table = defaultdict[str, list[Entry]](list)
+        self.keys = frozenset[str]().union(*(entry.statement.keys for entry in entries))
         for entry in entries:
             for prefix in _prefixes(entry.statement):
                 table[prefix].append(entry)

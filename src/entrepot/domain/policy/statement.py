@@ -33,6 +33,8 @@ class Statement:
     resources: tuple[ArnPattern, ...] | None
     is_resource_negated: bool
     conditions: tuple[Condition, ...]
+    keys: frozenset[str]
+    """Condition keys, in lower case, on whose values it depends whether the statement applies."""
 
     def names_action(self, action: str) -> bool:
         """Whether it speaks of an action, given in lower case."""

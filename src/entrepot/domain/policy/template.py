@@ -78,6 +78,14 @@ def parts_of(text: str, *, variables: bool, wildcards: bool) -> Iterator[Part]:
         text = text[end + 1 :]
 
 
+def variables_of(texts: Iterable[str]) -> Iterator[str]:
+    """The condition keys that texts of a policy fill in, in lower case."""
+    for text in texts:
+        for part in parts_of(text, variables=True, wildcards=False):
+            if isinstance(part, Variable):
+                yield part.key
+
+
 def _plain(text: str, *, wildcards: bool) -> Iterable[Token]:
     return tokens_of(text) if wildcards else (text,)
 

@@ -131,10 +131,20 @@ def _manifest_invalid(error: domain.ManifestInvalid) -> str:
 
 
 def _access_denied(error: domain.AccessDenied) -> str:
-    return (
-        f"User: {error.principal_arn} is not authorized to perform: {error.action} on resource: {error.resource} "
-        f"because no resource-based policy allows the {error.action} action"
-    )
+    sentence = f"User: {error.principal_arn} is not authorized to perform: {error.action} on resource: {error.resource}"
+    if error.layer is None or error.action in _WITHOUT_REASON:
+        return sentence
+    if error.is_explicit:
+        return f"{sentence} with an explicit deny in {_article(error.layer)} {error.layer}"
+    return f"{sentence} because no {error.layer} allows the {error.action} action"
+
+
+_WITHOUT_REASON: Final = frozenset({"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"})
+"""What a role's trust policy says is not for those whom it keeps out."""
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def _digest_at(path: str) -> Callable[[domain.DigestInvalid], str]:

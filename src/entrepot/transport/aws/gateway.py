@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import structlog
 
 from entrepot.auth.authenticate import Authenticator
-from entrepot.auth.authorize import RequestFacts
+from entrepot.auth.condition_key import RequestFacts, Values
 from entrepot.domain.error import InvalidSignature, RegistryError, UnrecognizedClient
 from entrepot.domain.limit import MIB
 from entrepot.domain.registry import Registry
 from entrepot.transport.aws.addressee import Addressee, Protocol, answer_fault, find_addressee
 from entrepot.transport.aws.budget import ByteBudget, Hold
 from entrepot.transport.aws.call import Call
+from entrepot.transport.aws.condition_key import keys_of
 from entrepot.transport.aws.error import (
     Fault,
     RequestFault,
@@ -151,8 +152,8 @@ class AwsGateway:
 
     async def _authorise(self, request: HttpRequest, opened: _Opened, region: str, hold: Hold) -> Call:
         row, caller, parameters = opened.row, opened.caller, opened.parameters
-        target = target_of(row.resource, Registry(caller.account_id, region), parameters)
-        facts = _facts(request, region)
+        target = target_of(row.resource, Registry(caller.account_id, region), parameters, caller.principal)
+        facts = _facts(request, region, keys_of(row.service, parameters))
         further = [action for action, member in row.also if parameters.get(member)]
         for action in (row.action, *further):
             await self._authorizer.check(caller, action, target.arns, facts)
@@ -220,7 +221,7 @@ def _validate(operation: OperationModel, raw: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def _facts(request: HttpRequest, region: str) -> RequestFacts:
+def _facts(request: HttpRequest, region: str, keys: Mapping[str, Values]) -> RequestFacts:
     return RequestFacts(
         source_ip=request.peer.address,
         is_secure=request.peer.is_secure,
@@ -228,6 +229,7 @@ def _facts(request: HttpRequest, region: str) -> RequestFacts:
         region=region,
         user_agent=request.headers.get("User-Agent"),
         referer=request.headers.get("Referer"),
+        parameters=keys,
     )
 
 

@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qs
 
-from entrepot.auth.authorize import RequestFacts
+from entrepot.auth.condition_key import IMAGE_TAG, RequestFacts, Values
 from entrepot.auth.docker_login import challenge, read_login, registry_for
 from entrepot.domain.error import AccessDenied, QueryTooLong, RepositoryNotFound, TokenInvalid
 from entrepot.domain.principal import Caller, Principal
+from entrepot.domain.reference import Reference, Tag
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.domain.view import RepositoryView
@@ -42,13 +43,15 @@ QUERY_FIELDS_MAX = 200
 class Call:
     """An authenticated request for a registry."""
 
-    __slots__ = ("_query", "caller", "exchange", "registry", "token")
+    __slots__ = ("_query", "caller", "exchange", "keys", "registry", "token")
 
     def __init__(self, exchange: Exchange, token: VerifiedToken, caller: Caller, registry: Registry) -> None:
         self.exchange = exchange
         self.token = token
         self.caller = caller
         self.registry = registry
+        self.keys: dict[str, Values] = {}
+        """Condition keys that follow from what is asked for."""
         self._query: dict[str, list[str]] | None = None
 
     @property
@@ -60,6 +63,12 @@ class Call:
     def principal(self) -> Principal:
         """Whose the caller's rights are."""
         return self.caller.principal
+
+    def name_tags(self, *references: Reference) -> None:
+        """Tell the policies which image tags the request names; digests are none."""
+        tags = tuple(dict.fromkeys(one.name for one in references if isinstance(one, Tag)))
+        if tags:
+            self.keys[IMAGE_TAG] = tags
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -139,20 +148,27 @@ class Access:
         if call.account_id != call.registry.account_id:
             await self._permit_one(call, await self.epoch(call), actions, name)
         view = await read()
-        await self._permit_one(call, view.caller_epoch, actions, name)
+        await self._permit_one(call, view.caller_epoch, actions, name, view)
         if view.repository is None:
             raise RepositoryNotFound(call.registry, name)
         return view
 
-    async def _permit_one(self, call: Call, epoch: int | None, actions: tuple[str, ...], name: RepositoryName) -> None:
+    async def _permit_one(
+        self,
+        call: Call,
+        epoch: int | None,
+        actions: tuple[str, ...],
+        name: RepositoryName,
+        view: RepositoryView | None = None,
+    ) -> None:
         """Let the caller do any of `actions`; a denial is that of the last one."""
         action, *others = actions
         try:
-            await self.permit(call, epoch, action, name)
+            await self.permit(call, epoch, action, name, view=view)
         except AccessDenied:
             if not others:
                 raise
-            await self._permit_one(call, epoch, tuple(others), name)
+            await self._permit_one(call, epoch, tuple(others), name, view)
 
     async def confirm(self, call: Call, epoch: int | None) -> Caller:
         """The caller, as of `epoch` of their account.
@@ -162,8 +178,12 @@ class Access:
         """
         return await self._tokens.confirm(call.token, call.caller, epoch)
 
-    async def permit(self, call: Call, epoch: int | None, action: str, *names: str) -> None:
+    async def permit(
+        self, call: Call, epoch: int | None, action: str, *names: str, view: RepositoryView | None = None
+    ) -> None:
         """Let the caller do `action` to every repository of `names`, as of `epoch` of their account.
+
+        `view` is what was read of the one repository that is named, if it was.
 
         Raises:
             TokenExpired: the token has been revoked since it was last looked at.
@@ -179,8 +199,9 @@ class Access:
             registry.region,
             headers.get("User-Agent"),
             headers.get("Referer"),
+            call.keys,
         )
-        await self._authorizer.check(caller, action, [registry.repository_arn(name) for name in names], facts)
+        await self._authorizer.check(caller, action, [registry.repository_arn(name) for name in names], facts, view)
 
 
 def challenge_of(exchange: Exchange) -> str:

@@ -42,6 +42,7 @@ class ManifestHandlers:
     async def get(self, call: Call, name: str, reference: str) -> Answer:
         """Headers, and the bytes when the method is GET."""
         repository, wanted = parse_repository_name(name), parse_reference(reference)
+        call.name_tags(wanted)
         view = await self._access.look(
             call, repository, (READ,), lambda: self._images.view(call.account_id, call.registry, repository, wanted)
         )
@@ -61,6 +62,7 @@ class ManifestHandlers:
         repository, wanted = parse_repository_name(name), parse_reference(reference)
         digest = wanted if isinstance(wanted, Digest) else None
         tags = [wanted] if isinstance(wanted, Tag) else _tags_beside(call)
+        call.name_tags(*tags)
         await self._access.repository(call, repository, WRITE)
         raw = await _read(call)
         pushed = await self._images.put(
@@ -86,6 +88,7 @@ class ManifestHandlers:
     async def delete(self, call: Call, name: str, reference: str) -> StreamResponse:
         """Remove a tag, or an image with its tags."""
         repository, wanted = parse_repository_name(name), parse_reference(reference)
+        call.name_tags(wanted)
         await self._access.repository(call, repository, DELETE)
         await self._images.delete(call.registry, repository, wanted)
         return answer.empty(202, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
 
 import pytest
 
@@ -138,7 +139,7 @@ EXAMPLES: list[tuple[domain.RegistryError, str, str]] = [
         ),
     ),
     (
-        domain.AccessDenied("arn:aws:iam::210987654321:root", "ecr:ListImages", ARN),
+        domain.AccessDenied("arn:aws:iam::210987654321:root", "ecr:ListImages", ARN, "resource-based policy"),
         "AccessDeniedException",
         (
             f"User: arn:aws:iam::210987654321:root is not authorized to perform: ecr:ListImages on resource: {ARN} "
@@ -181,8 +182,8 @@ def test_every_row_writes_its_words_from_the_fields() -> None:
         "given": DIGEST,
     }
     for kind in leaves():
-        names = kind.__init__.__annotations__
-        error = kind(*(stand_ins.get(name, name) for name in names if name not in ("return", "fields")))
+        fields = [one.name for one in signature(kind).parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
+        error = kind(*(stand_ins.get(name, name) for name in fields))
 
         fault = fault_of(error, None)
 

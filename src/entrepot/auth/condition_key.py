@@ -1,0 +1,149 @@
+"""Condition keys: what a request tells the policies, each key worked out when a condition asks for it.
+
+Keys are asked for in lower case, as the policy engine does. One that nothing is known of is absent: nothing that a
+caller sends without signing sets a key, but for what AWS itself takes from headers (`aws:UserAgent`, `aws:Referer`).
+
+Spec: IAM user guide, "AWS global condition context keys"; Service Authorization Reference, "Condition keys for Amazon
+ECR", "for AWS Security Token Service".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from entrepot.domain.principal import Caller, PrincipalKind
+
+Values = tuple[str, ...]
+
+_NONE: Final[Mapping[str, Values]] = {}
+_NO_TAGS: Final[Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What condition keys are made of, all of it from the connection or signed by the caller."""
+
+    source_ip: str
+    is_secure: bool
+    listener: str
+    """URL of the listener that accepted the connection."""
+    region: str | None = None
+    """`aws:RequestedRegion`."""
+    user_agent: str | None = None
+    referer: str | None = None
+    parameters: Mapping[str, Values] = field(default_factory=dict)
+    """Keys in lower case that follow from the parameters of the request, such as `aws:requesttag/team`."""
+
+
+class RequestContext(Mapping[str, Values]):
+    """The condition keys of one request on one resource."""
+
+    __slots__ = ("caller", "facts", "now", "principal_tags", "resource_account", "resource_tags")
+
+    def __init__(
+        self,
+        caller: Caller,
+        facts: RequestFacts,
+        now: datetime,
+        principal_tags: Mapping[str, str] = _NO_TAGS,
+        resource_account: str | None = None,
+        resource_tags: Mapping[str, str] = _NO_TAGS,
+    ) -> None:
+        """`principal_tags` and `resource_tags` are by tag key in lower case."""
+        self.caller, self.facts, self.now = caller, facts, now
+        self.principal_tags, self.resource_account = principal_tags, resource_account
+        self.resource_tags = resource_tags
+
+    def get(self, key: str, default: Values | None = None) -> Values | None:  # type: ignore[override]
+        """The values of a key; the default when it is absent."""
+        found = self.facts.parameters.get(key)
+        if found is not None:
+            return found
+        single = _SINGLE.get(key)
+        value = single(self) if single else self._tag(key)
+        return default if value is None else (value,)
+
+    def __getitem__(self, key: str) -> Values:
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        tags = [f"{prefix}{key}" for prefix in _RESOURCE_TAG for key in self.resource_tags]
+        named = [*_SINGLE, *(f"{_PRINCIPAL_TAG}{key}" for key in self.principal_tags), *tags]
+        yield from dict.fromkeys([*self.facts.parameters, *(key for key in named if self.get(key) is not None)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _tag(self, key: str) -> str | None:
+        if key.startswith(_PRINCIPAL_TAG):
+            return self.principal_tags.get(key[len(_PRINCIPAL_TAG) :])
+        for prefix in _RESOURCE_TAG:
+            if key.startswith(prefix):
+                return self.resource_tags.get(key[len(prefix) :])
+        return None
+
+    def principal_arn(self) -> str:
+        """`aws:PrincipalArn`: of a session, the role."""
+        principal = self.caller.principal
+        return principal.identity_arn or principal.arn
+
+    def user_name(self) -> str | None:
+        """`aws:username`: users only."""
+        principal = self.caller.principal
+        return principal.arn.rpartition("/")[2] if principal.kind is PrincipalKind.USER else None
+
+    def token_issue_time(self) -> str | None:
+        """`aws:TokenIssueTime`: temporary credentials only."""
+        session = self.caller.session
+        return _iso(session.issued_at) if session else None
+
+    def multi_factor(self) -> str | None:
+        """`aws:MultiFactorAuthPresent`: absent for keys that do not expire; nobody has a second factor here."""
+        return "false" if self.caller.session else None
+
+    def source_identity(self) -> str | None:
+        """`aws:SourceIdentity`."""
+        session = self.caller.session
+        return session.source_identity if session else None
+
+
+_PRINCIPAL_TAG: Final = "aws:principaltag/"
+_RESOURCE_TAG: Final = ("aws:resourcetag/", "ecr:resourcetag/", "iam:resourcetag/")
+
+_SINGLE: Final[dict[str, Callable[[RequestContext], str | None]]] = {
+    "aws:currenttime": lambda c: _iso(c.now),
+    "aws:epochtime": lambda c: str(int(c.now.timestamp())),
+    "aws:multifactorauthpresent": RequestContext.multi_factor,
+    "aws:principalaccount": lambda c: c.caller.account_id,
+    "aws:principalarn": RequestContext.principal_arn,
+    "aws:principalisawsservice": lambda _: "false",
+    "aws:principaltype": lambda c: c.caller.principal.kind.value,
+    "aws:referer": lambda c: c.facts.referer,
+    "aws:requestedregion": lambda c: c.facts.region,
+    "aws:resourceaccount": lambda c: c.resource_account,
+    "aws:securetransport": lambda c: "true" if c.facts.is_secure else "false",
+    "aws:sourceidentity": RequestContext.source_identity,
+    "aws:sourceip": lambda c: c.facts.source_ip,
+    "aws:tokenissuetime": RequestContext.token_issue_time,
+    "aws:useragent": lambda c: c.facts.user_agent,
+    "aws:userid": lambda c: c.caller.user_id,
+    "aws:username": RequestContext.user_name,
+    "aws:viaawsservice": lambda _: "false",
+}
+"""Keys with one value, by their names in lower case."""
+
+IMAGE_TAG: Final = "ecr:imagetag"
+"""Extension: the image tags that a request names, so that policies can speak of them."""
+
+CLOCK_KEYS: Final = frozenset({"aws:currenttime", "aws:epochtime"})
+"""Keys whose values never come again."""
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,250 @@
+"""Access: the policies that a request meets, compiled once and kept for as long as the access epoch stands.
+
+What belongs to a caller (identity policies, boundary, session policies, tags) is kept under the epoch of the caller's
+account, what belongs to a resource under the epoch of its owner. The one metadata read of a request brings both, so a
+change holds from the next request on, on every worker; nothing is ever invalidated otherwise.
+
+Spec: IAM user guide, "Policy evaluation logic"; docs/design/policy.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from entrepot.domain.iam import EntityKind
+from entrepot.domain.managed_policy import AwsPolicies
+from entrepot.domain.policy.document import Kind, parse_policy
+from entrepot.domain.policy.evaluate import Policies, RegistryScope
+from entrepot.domain.policy.index import PolicySet
+from entrepot.domain.policy.principal import Subject, root, session, user
+from entrepot.domain.policy.saved import with_unique_ids
+from entrepot.domain.policy.statement import Policy
+from entrepot.domain.principal import Caller, PrincipalKind
+from entrepot.domain.registry import Registry
+from entrepot.domain.repository import RepositoryName
+from entrepot.service.iam.standing import Standing, load_managed, load_standing
+from entrepot.store.metadata import access as rows
+from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.iam_entity import find_entity
+from entrepot.store.metadata.resource_tag import list_resource_tags
+from entrepot.store.metadata.view import view_repository
+
+KEPT_MAX = 10_000
+"""Callers, and resources, that a worker keeps compiled policies of."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallerAccess:
+    """What a caller brings to a decision."""
+
+    subject: Subject
+    identity: PolicySet
+    boundary: PolicySet | None
+    session: PolicySet | None
+    tags: Mapping[str, str]
+    """Of the user or role, overlaid by those of the session; keys in lower case."""
+    decisions: dict[Any, Any] = field(default_factory=dict)
+    """What was decided already; `auth/authorize.py` knows how."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResourceAccess:
+    """What a resource brings to a decision."""
+
+    account_id: str | None
+    policy: PolicySet | None = None
+    registry: PolicySet | None = None
+    registry_scope: RegistryScope = RegistryScope.V2
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Keys in lower case."""
+    arn: str | None = None
+    """Where it is known better than from the request."""
+    boundary: str | None = None
+    """Of a user or role: the ARN of its permissions boundary."""
+    is_kept: bool = False
+    """Whether the next request meets the same object, unless the epoch moves on."""
+
+
+class AccessService:
+    """Policies of callers and resources, for one worker."""
+
+    def __init__(self, database: Database, aws: AwsPolicies) -> None:
+        self._database, self._aws = database, aws
+        self._callers: OrderedDict[Any, tuple[int | None, CallerAccess]] = OrderedDict()
+        self._standings: OrderedDict[Any, tuple[int | None, _Compiled]] = OrderedDict()
+        self._registries: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
+        self._repositories: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
+
+    async def caller(self, caller: Caller) -> CallerAccess:
+        """What belongs to a caller, as of the epoch that the caller has."""
+        found = _kept(self._callers, caller.access_key_id, caller.epoch)
+        if found is None:
+            found = await self._make_caller(caller)
+            _keep(self._callers, caller.access_key_id, caller.epoch, found)
+        return found
+
+    async def repository(self, owner: Registry, epoch: int | None, repository_id: int | None) -> ResourceAccess:
+        """What belongs to a repository, or to one that does not exist, as of `epoch` of its owner."""
+        if repository_id is None:
+            return await self._registry(owner, epoch)
+        found = _kept(self._repositories, repository_id, epoch)
+        if found is None:
+            found = await self._make_repository(await self._registry(owner, epoch), repository_id)
+            _keep(self._repositories, repository_id, epoch, found)
+        return found
+
+    async def named_repository(self, owner: Registry, name: RepositoryName) -> ResourceAccess:
+        """The same by name, for a caller of the owner's account."""
+        view = await self._database.lookup(
+            lambda connection: view_repository(connection, owner.account_id, owner, name)
+        )
+        return await self.repository(owner, view.owner_epoch, view.repository_id)
+
+    async def stranger_repository(self, owner: Registry, name: str) -> ResourceAccess:
+        """The same for a caller of another account: without a policy for anyone, nothing is looked at (ADR 0013)."""
+        epoch = await self._database.lookup(lambda connection: rows.find_epoch(connection, owner.account_id))
+        repository_id = await self._database.lookup(
+            lambda connection: rows.find_repository_with_policy(connection, owner, name)
+        )
+        return await self.repository(owner, epoch, repository_id)
+
+    async def entity(self, account_id: str, kind: EntityKind, name: str, *, trusts: bool) -> ResourceAccess | None:
+        """What belongs to an entity of IAM; None when there is none. With `trusts`, a role's trust policy decides."""
+
+        def query(connection: Connection) -> ResourceAccess | None:
+            entity = find_entity(connection, account_id, kind, name)
+            if entity is None:
+                return None
+            tags = _lower(rows.list_entity_tags(connection, entity.id))
+            saved = rows.find_trust_policy(connection, entity.id) if trusts else None
+            policy = None if saved is None else _saved_set("trust policy", saved, Kind.TRUST)
+            return ResourceAccess(account_id, policy, tags=tags, arn=entity.arn, boundary=entity.boundary)
+
+        return await self._database.read(query)
+
+    async def _registry(self, owner: Registry, epoch: int | None) -> ResourceAccess:
+        found = _kept(self._registries, owner, epoch)
+        if found is None:
+            row = await self._database.lookup(lambda connection: rows.find_registry_access(connection, owner))
+            policy = None if row.policy is None else _saved_set("registry policy", row.policy, Kind.REGISTRY)
+            found = ResourceAccess(owner.account_id, registry=policy, registry_scope=_scope(row.settings), is_kept=True)
+            _keep(self._registries, owner, epoch, found)
+        return found
+
+    async def _make_repository(self, registry: ResourceAccess, repository_id: int) -> ResourceAccess:
+        def query(connection: Connection) -> tuple[rows.SavedPolicy | None, dict[str, str]]:
+            return (
+                rows.find_repository_policy(connection, repository_id),
+                list_resource_tags(connection, repository_id),
+            )
+
+        saved, tags = await self._database.read(query)
+        policy = None if saved is None else _saved_set("repository policy", saved, Kind.REPOSITORY)
+        return replace(registry, policy=policy, tags=_lower(tags))
+
+    async def _make_caller(self, caller: Caller) -> CallerAccess:
+        principal, held = caller.principal, caller.session
+        if principal.kind is PrincipalKind.ROOT:
+            return CallerAccess(root(principal.account_id), PolicySet(), None, None, {})
+        standing = _kept(self._standings, principal.unique_id, caller.epoch)
+        if standing is None:
+            loaded = await self._database.read(lambda c: load_standing(c, self._aws, principal.unique_id))
+            standing = _Compiled.of(loaded)
+            _keep(self._standings, principal.unique_id, caller.epoch, standing)
+        limits = await self._session_policies(caller) if held and held.is_limited else None
+        tags = {**standing.tags, **(_lower(held.tags) if held else {})}
+        return CallerAccess(_subject(caller), standing.identity, standing.boundary, limits, tags)
+
+    async def _session_policies(self, caller: Caller) -> PolicySet:
+        held = caller.session
+        if held is None:
+            raise ValueError(caller.access_key_id)
+        arns, account_id = held.policy_arns, caller.account_id
+
+        def query(connection: Connection) -> list[tuple[str, str | None]]:
+            return [(arn, load_managed(connection, self._aws, account_id, arn)) for arn in arns]
+
+        managed = await self._database.read(query) if arns else []
+        texts = [(arn, text) for arn, text in managed if text is not None]
+        if held.policy is not None:
+            texts.append(("session policy", held.policy))
+        return identity_set(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """The standing of a user or role, its policies compiled."""
+
+    identity: PolicySet
+    boundary: PolicySet | None
+    tags: Mapping[str, str]
+
+    @classmethod
+    def of(cls, standing: Standing) -> _Compiled:
+        boundary = None if standing.boundary is None else identity_set([standing.boundary])
+        return cls(identity_set(standing.identity), boundary, _lower(standing.tags))
+
+
+def identity_set(texts: Iterable[tuple[str, str]]) -> PolicySet:
+    """Identity policies by name and text, as one set."""
+    return PolicySet((name, _compile(text, Kind.IDENTITY)) for name, text in texts)
+
+
+def policies_of(caller: CallerAccess, resource: ResourceAccess) -> Policies:
+    """All policies that a decision looks at."""
+    return Policies(
+        caller.identity,
+        caller.boundary,
+        caller.session,
+        resource.policy,
+        resource.registry,
+        resource.registry_scope,
+    )
+
+
+def _subject(caller: Caller) -> Subject:
+    principal = caller.principal
+    if principal.kind is PrincipalKind.ROLE:
+        return session(principal.account_id, principal.arn, principal.identity_arn, principal.unique_id)
+    return user(principal.account_id, principal.arn, principal.unique_id)
+
+
+@lru_cache(maxsize=4096)
+def _compile(text: str, kind: Kind) -> Policy:
+    """The same text means the same; an epoch that moves on leaves most texts as they were."""
+    return parse_policy(text, kind)
+
+
+def _saved_set(name: str, saved: rows.SavedPolicy, kind: Kind) -> PolicySet:
+    policy = with_unique_ids(_compile(saved.document, kind), json.loads(saved.principals))
+    return PolicySet([(name, policy)])
+
+
+def _scope(settings: str) -> RegistryScope:
+    return RegistryScope(json.loads(settings).get("REGISTRY_POLICY_SCOPE", RegistryScope.V2.value))
+
+
+def _lower(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key.lower(): value for key, value in tags.items()}
+
+
+def _kept(memory: OrderedDict[Any, tuple[int | None, T]], key: Any, epoch: int | None) -> T | None:
+    entry = memory.get(key)
+    return entry[1] if entry is not None and entry[0] == epoch else None
+
+
+def _keep(memory: OrderedDict[Any, tuple[int | None, T]], key: Any, epoch: int | None, value: T) -> None:
+    """Keep a value as the newest, and forget the oldest beyond the limit."""
+    memory[key] = epoch, value
+    memory.move_to_end(key)
+    while len(memory) > KEPT_MAX:
+        memory.popitem(last=False)
