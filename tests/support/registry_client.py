@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,16 +74,17 @@ class RegistryClient:
 
     def connect(self, worker: int | None = None) -> http.client.HTTPConnection:
         """A connection, accepted by the worker with that process id if one is named."""
+        with ExitStack() as others:  # open meanwhile: the next one goes to a worker with fewer
 
-        def attempt() -> http.client.HTTPConnection | None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
-            connection.connect()
-            if worker is None or wait_until(lambda: self.worker_of(connection), what="a worker") == worker:
-                return connection
-            connection.close()
-            return None
+            def attempt() -> http.client.HTTPConnection | None:
+                connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+                connection.connect()
+                if worker is None or wait_until(lambda: self.worker_of(connection), what="a worker") == worker:
+                    return connection
+                others.callback(connection.close)
+                return None
 
-        return wait_until(attempt, what=f"a connection to worker {worker}")
+            return wait_until(attempt, what=f"a connection to worker {worker}")
 
     def worker_of(self, connection: http.client.HTTPConnection) -> int | None:
         """The process that accepted a connection, None while it waits in a queue."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
 
+from entrepot.app.acceptor import Acceptor, Turn
 from entrepot.app.listener import BACKLOG
 from entrepot.transport.connection import Connection, ConnectionServer, Handler, LaneOpener
 from entrepot.transport.middleware import build_server
@@ -25,10 +26,11 @@ CUT_SECONDS = 1.0
 
 
 class Front:
-    """All listeners of one worker."""
+    """All listeners of one worker, which takes its turn if there are others."""
 
-    def __init__(self) -> None:
-        self._acceptors: list[asyncio.Server] = []
+    def __init__(self, turn: Turn | None = None) -> None:
+        self._turn = turn
+        self._acceptors: list[asyncio.Server | Acceptor] = []
         self._servers: list[ConnectionServer] = []
         self._busy: set[RequestHandler] = set()
         self._is_draining = False
@@ -43,15 +45,21 @@ class Front:
         open_lane: LaneOpener | None = None,
     ) -> None:
         """Begin to accept from a listening socket, with TLS if there is a context."""
-        server = build_server(self._counted(handler), idle_seconds, open_lane)
+        turn = self._turn
+        server = build_server(self._counted(handler), idle_seconds, open_lane, turn.give_up if turn else None)
         one.setblocking(False)
+        self._servers.append(server)
+        if turn is not None:
+            self._acceptors.append(Acceptor(one, server, context, turn))
+            return
         loop = asyncio.get_running_loop()
         self._acceptors.append(await loop.create_server(server, sock=one, ssl=context, backlog=BACKLOG))
-        self._servers.append(server)
 
     async def drain(self, grace_seconds: float) -> None:
         """Accept no more, close what is idle, wait for requests under way, then cut the rest."""
         self._is_draining = True
+        if self._turn is not None:
+            self._turn.stop()
         for acceptor in self._acceptors:
             acceptor.close()
         for connection in self._connections():
@@ -61,6 +69,9 @@ class Front:
         for connection in self._connections():
             if connection not in self._busy:
                 connection.force_close()
+        for acceptor in self._acceptors:
+            if isinstance(acceptor, Acceptor):
+                acceptor.cut()
         if self._busy:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_quiet.wait(), grace_seconds)

@@ -1,8 +1,7 @@
 """Listeners: the URLs that the server listens on, and the sockets behind them.
 
-A port is first bound without SO_REUSEPORT, so that another server on it is noticed; then the option is set and
-one socket per worker is bound beside it. The supervisor keeps them all: what waits in a dead worker's queue is
-served by its successor.
+A port is bound without SO_REUSEPORT, so that another server on it is noticed. All workers accept from the one socket,
+and the supervisor keeps it: what waits when a worker dies is served by the others, or by its successor.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 BACKLOG = 1024
-"""Connections that may wait for one worker; the kernel caps it at net.core.somaxconn."""
+"""Connections that may wait, for each worker; the kernel caps their sum at net.core.somaxconn."""
 
 UNSENT_MILLISECONDS = 120_000
 """The kernel gives a connection up when its peer has taken nothing of what waits for it for this long."""
@@ -95,35 +94,28 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class BoundListener:
-    """A listener with one listening socket per worker."""
+    """A listener with the socket that all workers accept from."""
 
     listener: Listener
     """With the port that was bound."""
-    sockets: tuple[socket.socket, ...]
+    socket: socket.socket
 
     def close(self) -> None:
-        """Close this process's copies of the sockets."""
-        for bound in self.sockets:
-            bound.close()
+        """Close this process's copy of the socket."""
+        self.socket.close()
 
 
 def bind(listener: Listener, workers: int) -> BoundListener:
-    """Bind and listen once per worker.
+    """Bind and listen for that many workers.
 
     Raises:
         ListenerError: the port is taken, needs more rights, or the address is not of this machine.
     """
     try:
-        first = _socket(listener, listener.port)
-        sockets = [first]
-        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # from here on siblings may join, nobody else may
-        port = first.getsockname()[1]
-        sockets += [_socket(listener, port, shares_port=True) for _ in range(workers - 1)]
-        for bound in sockets:
-            bound.listen(BACKLOG)
+        bound = _socket(listener, BACKLOG * workers)
     except OSError as error:
         raise ListenerError(_explain(listener, error)) from error
-    return BoundListener(replace(listener, port=port), tuple(sockets))
+    return BoundListener(replace(listener, port=bound.getsockname()[1]), bound)
 
 
 def tls_context(listener: Listener) -> ssl.SSLContext | None:
@@ -148,7 +140,7 @@ def tls_context(listener: Listener) -> ssl.SSLContext | None:
     return context
 
 
-def _socket(listener: Listener, port: int, *, shares_port: bool = False) -> socket.socket:
+def _socket(listener: Listener, backlog: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -156,9 +148,8 @@ def _socket(listener: Listener, port: int, *, shares_port: bool = False) -> sock
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MILLISECONDS)  # accepted ones inherit it
-        if shares_port:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind((listener.host, port))
+        made.bind((listener.host, listener.port))
+        made.listen(backlog)
     except OSError:
         made.close()
         raise

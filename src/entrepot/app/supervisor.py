@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
+from entrepot.app.acceptor import ConnectionCounts, Turn
 from entrepot.app.child import Child, Reporter, fork
 from entrepot.app.deployment import Deployment
 from entrepot.app.listener import BoundListener, Listener
@@ -33,8 +34,9 @@ KILL_SECONDS = 5.0
 """What workers get beyond the grace before they are killed."""
 
 Announce = Callable[[], None]
-RunWorker = Callable[[Deployment, list[tuple[Listener, socket.socket]], int, Reporter], int]
-"""Serve on those sockets until SIGTERM; the result is the exit code. Says `ready`, or `failed` and why."""
+RunWorker = Callable[[Deployment, list[tuple[Listener, socket.socket]], int, Turn | None, Reporter], int]
+"""Serve on those sockets until SIGTERM, in turn with others; the result is the exit code. Says `ready`, or `failed`
+and why."""
 
 
 class ServerError(Exception):
@@ -42,7 +44,7 @@ class ServerError(Exception):
 
 
 class Worker:
-    """The place of one worker: its sockets, the process that serves them now, and how that goes."""
+    """The place of one worker: the process that serves in it now, and how that goes."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -67,6 +69,7 @@ class Supervisor:
         self._bound = bound
         self._run_worker = run_worker
         self._workers = [Worker(index) for index in range(deployment.settings.workers)]
+        self._counts = ConnectionCounts(len(self._workers))
         self._replacing: list[Worker] = []
         self._start_failures = 0
         self._last_error = ""
@@ -94,14 +97,12 @@ class Supervisor:
                 self._kill_all()
 
     def _fork(self, worker: Worker) -> Child:
-        sockets = [(one.listener, one.sockets[worker.index]) for one in self._bound]
-        others = [socket for one in self._bound for i, socket in enumerate(one.sockets) if i != worker.index]
+        sockets = [(one.listener, one.socket) for one in self._bound]
+        turn = Turn(self._counts, worker.index) if len(self._workers) > 1 else None
 
         def run(reporter: Reporter) -> int:
             _restore_signals()
-            for other in others:
-                other.close()
-            return self._run_worker(self._deployment, sockets, worker.index, reporter)
+            return self._run_worker(self._deployment, sockets, worker.index, turn, reporter)
 
         return fork(run)
 
@@ -170,6 +171,7 @@ class Supervisor:
             self._on_ready()
 
     def _take_exit(self, worker: Worker, child: Child) -> None:
+        self._counts.clear(worker.index)  # a successor that serves puts its own number there with the next arrival
         if worker.successor is not None:  # either the old one has drained, or one of the two died: the other goes on
             worker.child = worker.child if child is worker.successor else worker.successor
             worker.successor = None

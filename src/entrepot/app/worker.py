@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from entrepot.app import schedule
+from entrepot.app.acceptor import Turn
 from entrepot.app.child import Reporter
 from entrepot.app.deployment import Deployment
 from entrepot.app.front import Front
@@ -30,12 +31,12 @@ JOB_GRACE_SECONDS = 5.0
 Sockets = list[tuple[Listener, socket.socket]]
 
 
-def run(deployment: Deployment, sockets: Sockets, index: int, reporter: Reporter) -> int:
+def run(deployment: Deployment, sockets: Sockets, index: int, turn: Turn | None, reporter: Reporter) -> int:
     """Serve until SIGTERM; 0 after a clean end, 1 when it could not start."""
     structlog.contextvars.bind_contextvars(worker=index)
     with asyncio.Runner(loop_factory=loop_factory(deployment)) as runner:
         try:
-            runner.run(_serve(deployment, sockets, index, reporter))
+            runner.run(_serve(deployment, sockets, index, turn, reporter))
         except Exception as error:
             log.exception("worker.failed")
             reporter.say("failed", str(error) or type(error).__name__)
@@ -51,7 +52,7 @@ def loop_factory(deployment: Deployment) -> Callable[[], asyncio.AbstractEventLo
     return asyncio.new_event_loop if sends_files else uvloop.new_event_loop
 
 
-async def _serve(deployment: Deployment, sockets: Sockets, index: int, reporter: Reporter) -> None:
+async def _serve(deployment: Deployment, sockets: Sockets, index: int, turn: Turn | None, reporter: Reporter) -> None:
     async with AsyncExitStack() as stack:
         application = await open_application(deployment)
         stack.push_async_callback(application.close)
@@ -60,7 +61,7 @@ async def _serve(deployment: Deployment, sockets: Sockets, index: int, reporter:
         tasks = [asyncio.create_task(watch_loop()), *schedule.start(application.schedule)]
         stack.push_async_callback(_cancel, tasks)
         stack.push_async_callback(application.jobs.drain, 0)
-        front = Front()
+        front = Front(turn)
         for listener, one in sockets:
             handler, idle_seconds = application.handler(listener.url), deployment.settings.idle_timeout_seconds
             await front.listen(handler, one, tls_context(listener), idle_seconds, application.open_lane(listener.url))

@@ -37,6 +37,9 @@ class Lane(Protocol):
 LaneOpener = Callable[[str], Lane]
 """Address of a client → the quick way of its connection."""
 
+OnEnd = Callable[[], None]
+"""Called for each connection that has ended."""
+
 
 class Connection(RequestHandler):
     """One connection of a listener."""
@@ -128,9 +131,16 @@ class Connection(RequestHandler):
 class ConnectionServer(Server):
     """The protocol factory of one listener."""
 
-    def __init__(self, handler: Handler, open_lane: LaneOpener | None, **options: Any) -> None:
+    def __init__(self, handler: Handler, open_lane: LaneOpener | None, on_end: OnEnd | None, **options: Any) -> None:
         super().__init__(handler, **options)
         self.open_lane = open_lane
+        self._on_end = on_end
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """A connection has ended."""
+        super().connection_lost(handler, exc)
+        if self._on_end is not None:
+            self._on_end()
 
     def __call__(self) -> Connection:
         """A connection that was accepted just now."""

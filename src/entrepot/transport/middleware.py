@@ -12,7 +12,7 @@ import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from entrepot.transport.body import BodyBroken, abort
-from entrepot.transport.connection import SERVER, ConnectionServer, Handler, LaneOpener
+from entrepot.transport.connection import SERVER, ConnectionServer, Handler, LaneOpener, OnEnd
 from entrepot.transport.exchange import Answer, Exchange, Plane
 from entrepot.transport.peer import Network, PeerReader
 from entrepot.transport.watchdog import Watchdog
@@ -129,11 +129,14 @@ def access_line(exchange: Exchange, status: int, seconds: float) -> Access:
 
 
 def build_server(
-    handler: Handler, idle_seconds: float = IDLE_SECONDS, open_lane: LaneOpener | None = None
+    handler: Handler,
+    idle_seconds: float = IDLE_SECONDS,
+    open_lane: LaneOpener | None = None,
+    on_end: OnEnd | None = None,
 ) -> ConnectionServer:
     """The protocol factory of one listener: limits on headers, idleness and memory are set here and nowhere else.
 
-    `open_lane` gives connections their quick way.
+    `open_lane` gives connections their quick way, `on_end` hears of the end of each.
     """
     options: dict[str, Any] = {
         "access_log": None,
@@ -144,4 +147,4 @@ def build_server(
         "max_line_size": HEADER_BYTES_MAX,
         "read_bufsize": READ_BUFFER_BYTES,
     }
-    return ConnectionServer(handler, open_lane, **options)
+    return ConnectionServer(handler, open_lane, on_end, **options)
