@@ -12,7 +12,7 @@ import re2
 from entrepot.transport.aws.model import Shape, service_model
 from entrepot.transport.aws.validate import PATTERN_LENGTH_MAX, ConstraintBroken, compile_shape, to_re2
 
-SERVICES = {"ecr": "2015-09-21", "ecr-public": "2020-10-30", "sts": "2011-06-15"}
+SERVICES = {"ecr": "2015-09-21", "ecr-public": "2020-10-30", "iam": "2010-05-08", "sts": "2011-06-15"}
 LIMIT_SECONDS = 0.010
 PIECES = ["a", "0", "a-", "a.", "a_", "a/", "a--", "aa_a/", "*", "*-", "-", "/", "a:", "aws-", "AA", "é"]
 PIECES += ["arn:aws-a", "\u00a0"]
@@ -41,7 +41,7 @@ def hostile(length: int) -> Iterator[str]:
             yield whole[: length - len(end)] + end
 
 
-def test_all_three_services_have_patterns() -> None:
+def test_all_services_have_patterns() -> None:
     assert len(PATTERNED) >= 35
     assert {service for service, _ in PATTERNED} == set(SERVICES)
 
@@ -68,6 +68,7 @@ def measured(check: object, text: str) -> float:
     ("service", "name", "good", "bad"),
     [
         ("ecr", "RepositoryName", ["ab", "a/b", "a__b", "a--b.c/d_e"], ["a", "A1", "a//b", "-ab", "a___b", "ab/"]),
+        ("iam", "accountAliasType", ["abc", "a-b", "a1-2-b", "a" * 63], ["ab", "a--b", "-ab", "ab-", "a" * 64, "Abc"]),
         ("ecr", "RegistryId", ["123456789012"], ["12345678901", "1234567890123", "12345678901a"]),
         ("ecr", "KmsKeyForRepositoryCreationTemplate", ["", "arn:aws:kms:us-east-1:123456789012:key/a"], ["x"]),
         (

@@ -28,21 +28,19 @@ from entrepot.transport.aws.addressee import Addressee, Protocol, answer_fault, 
 from entrepot.transport.aws.budget import ByteBudget, Hold
 from entrepot.transport.aws.call import Call
 from entrepot.transport.aws.condition_key import keys_of
+from entrepot.transport.aws.constraint import constraint_fault
 from entrepot.transport.aws.error import (
     Fault,
     RequestFault,
     fault_of,
     internal_failure,
-    invalid_parameter,
-    validation_error,
 )
-from entrepot.transport.aws.model import OperationModel, known_regions, service_model
+from entrepot.transport.aws.model import ServiceModel, known_regions, service_model
 from entrepot.transport.aws.operation import OPERATIONS, find_operation
 from entrepot.transport.aws.protocol import json, query
 from entrepot.transport.aws.resource import target_of
 from entrepot.transport.aws.row import BODY_BYTES_MAX, Row
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
-from entrepot.transport.aws.wording import ecr_words
 from entrepot.transport.body import BodyBroken
 from entrepot.transport.message import BodyTooLarge, HttpRequest, HttpResponse
 
@@ -146,7 +144,7 @@ class AwsGateway:
                 form = _read_form(request, body)
                 row = _find_row(addressee, form.get("Action", ""), form.get("Version"))
                 raw = query.parse_input(addressee.service.operation(row.name).input, form)
-            return _Opened(caller, row, _validate(addressee.service.operation(row.name), raw))
+            return _Opened(caller, row, _validate(addressee.service, row.name, raw))
         except WrongType as error:
             raise RequestFault("SerializationException", str(error)) from error
 
@@ -208,16 +206,14 @@ def _read_form(request: HttpRequest, body: bytes) -> dict[str, str]:
         raise WrongType("The request body is not UTF-8") from error
 
 
-def _validate(operation: OperationModel, raw: dict[str, Any]) -> dict[str, Any]:
+def _validate(service: ServiceModel, name: str, raw: dict[str, Any]) -> dict[str, Any]:
+    operation = service.operation(name)
     if operation.input is None:
         return {}
     try:
         parameters: dict[str, Any] = compile_shape(operation.input)(raw, "")
     except ConstraintBroken as error:
-        if "InvalidParameterException" in operation.errors:
-            sentence = invalid_parameter(*ecr_words(error.path, error.rule))
-            raise RequestFault("InvalidParameterException", sentence) from error
-        raise RequestFault("ValidationException", validation_error(error.path, error.rule, error.value)) from error
+        raise constraint_fault(service.signing_name, operation, error) from error
     return parameters
 
 

@@ -47,9 +47,15 @@ class ConstraintBroken(Exception):
         self.path, self.rule, self.value = path, rule, value
 
 
+_WITHOUT_LOOKAHEAD: Final = {
+    r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$": r"[a-z0-9]+(-[a-z0-9]+)*",  # IAM's account alias
+}
+"""Patterns with what RE2 does not have, and the same without; their shapes have lengths of their own."""
+
+
 def to_re2(pattern: str) -> str:
     r"""AWS's pattern in RE2's syntax: `\u00A0` becomes `\x{00A0}`."""
-    return _UNICODE_ESCAPE.sub(r"\\x{\1}", pattern)
+    return _UNICODE_ESCAPE.sub(r"\\x{\1}", _WITHOUT_LOOKAHEAD.get(pattern, pattern))
 
 
 def compile_shape(shape: Shape) -> Validator:
