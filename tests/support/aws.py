@@ -17,6 +17,7 @@ import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
+from botocore.serialize import create_serializer
 
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
@@ -31,6 +32,7 @@ from tests.support.signing import signed
 
 JSON = "application/x-amz-json-1.1"
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
+_METADATA = "ResponseMetadata"
 TARGET = "AmazonEC2ContainerRegistry_V20150921"
 
 
@@ -98,6 +100,22 @@ class AwsClient:
         form = {"Action": action, "Version": VERSIONS["sts"], **parameters}
         request = self.sign("sts", {"Content-Type": FORM}, urlencode(form).encode())
         model = MODELS["sts"].operation_model(action) if action in MODELS["sts"].operation_names else None
+        return parse(model, await self.answer(request), "query")
+
+    async def iam(self, operation: str, **parameters: Any) -> Reply:
+        """Call an operation of IAM; an answer that has not the shape of its output is a failure."""
+        model = MODELS["iam"].operation_model(operation)
+        packed = create_serializer("query", include_validation=False).serialize_to_request(parameters, model)
+        reply = await self.iam_form(operation, **packed["body"])
+        if reply.status == 200:
+            check_answer(model.output_shape, {key: value for key, value in reply.parsed.items() if key != _METADATA})
+        return reply
+
+    async def iam_form(self, action: str, **form: Any) -> Reply:
+        """Call an operation of IAM with any form parameters."""
+        body = urlencode({"Action": action, "Version": VERSIONS["iam"], **form})
+        request = self.sign("iam", {"Content-Type": FORM}, body.encode())
+        model = MODELS["iam"].operation_model(action) if action in MODELS["iam"].operation_names else None
         return parse(model, await self.answer(request), "query")
 
     def sign(self, service: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
@@ -185,4 +203,11 @@ async def aws_world(address: DatabaseAddress, directory: Path) -> AsyncIterator[
 async def aws(database_address: DatabaseAddress, tmp_path: Path) -> AsyncIterator[AwsWorld]:
     """A registry of the test's own and its AWS clients, on each engine."""
     async with aws_world(database_address, tmp_path / "data") as world:
+        yield world
+
+
+@pytest.fixture
+async def sqlite_aws(sqlite_address: DatabaseAddress, tmp_path: Path) -> AsyncIterator[AwsWorld]:
+    """A registry on SQLite, for what no engine answers differently."""
+    async with aws_world(sqlite_address, tmp_path / "data") as world:
         yield world

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 import uvloop
 
-from tests.support.aws import aws
+from tests.support.aws import aws, sqlite_aws
 from tests.support.registry import postgres_registry, registry, sqlite_registry
 
-__all__ = ["aws", "postgres_registry", "registry", "sqlite_registry"]
+__all__ = ["aws", "postgres_registry", "registry", "sqlite_aws", "sqlite_registry"]
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

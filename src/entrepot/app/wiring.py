@@ -20,6 +20,8 @@ from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.event import EventService
 from entrepot.service.garbage import GarbageService
+from entrepot.service.iam.group import IamGroupService
+from entrepot.service.iam.user import IamUserService
 from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
 from entrepot.service.job import JobService
@@ -135,6 +137,8 @@ def _services(
         key=keys,
         identity=IdentityService(database, context, keys),
         access=AccessService(database, package_policies()),
+        iam_user=IamUserService(clients, context, deployment.aws_policies),
+        iam_group=IamGroupService(clients, context),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         resource_tag=ResourceTagService(clients),

@@ -55,6 +55,24 @@ class Entity:
         return entity_arn(self.account_id, self.kind, self.path, self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class NewEntity:
+    """An entity that is to be made."""
+
+    account_id: str
+    kind: EntityKind
+    path: str
+    name: str
+    description: str | None = None
+    boundary: str | None = None
+
+    def made(self, unique_id: str, created_at: datetime) -> Entity:
+        """The entity that it becomes."""
+        return Entity(
+            unique_id, self.account_id, self.kind, self.path, self.name, created_at, self.description, self.boundary
+        )
+
+
 def entity_arn(account_id: str, kind: EntityKind, path: str, name: str) -> str:
     """The ARN of an entity, existing or not."""
     return f"arn:aws:iam::{account_id}:{kind.value}{path}{name}"

@@ -72,6 +72,14 @@ class IdentityService:
         """All accounts by id."""
         return await self._database.read(rows.list_accounts)
 
+    async def get_account(self, account_id: str) -> Account:
+        """One account.
+
+        Raises:
+            AccountNotFound: no such account.
+        """
+        return await self._database.lookup(lambda connection: _get_account(connection, account_id))
+
     async def root_key(self, account_id: str) -> AccessKey:
         """The root access key of an account, secret included.
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from entrepot.service.blob import BlobService
     from entrepot.service.context import Context
     from entrepot.service.garbage import GarbageService
+    from entrepot.service.iam.group import IamGroupService
+    from entrepot.service.iam.user import IamUserService
     from entrepot.service.identity import IdentityService
     from entrepot.service.image import ImageService
     from entrepot.service.job import JobService
@@ -29,6 +31,8 @@ class Services:
     key: KeyService
     identity: IdentityService
     access: AccessService
+    iam_user: IamUserService
+    iam_group: IamGroupService
     registry_token: RegistryTokenService
     repository: RepositoryService
     resource_tag: ResourceTagService

@@ -16,7 +16,8 @@ from entrepot.domain.managed_policy import AwsPolicies, PolicyArn, parse_policy_
 from entrepot.store.metadata.iam_attachment import list_attached_arns
 from entrepot.store.metadata.iam_inline_policy import list_inline_policies
 from entrepot.store.metadata.iam_policy import list_default_documents
-from entrepot.store.metadata.iam_standing import list_holders, list_tags
+from entrepot.store.metadata.iam_standing import list_holders
+from entrepot.store.metadata.iam_tag import list_tags
 
 DENY_ALL: Final = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
 """Stands for an attached policy of AWS that this server does not know any more: nobody can say what it denied."""

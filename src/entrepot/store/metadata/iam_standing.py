@@ -1,4 +1,4 @@
-"""Whose policies count for a user or role: he himself and, of a user, his groups; and what tags he has."""
+"""Whose policies count for a user or role: he himself and, of a user, his groups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from entrepot.domain.iam import Entity
 from entrepot.store.metadata.iam_entity import to_entity
-from entrepot.store.metadata.schema import iam_entity, iam_member, iam_tag
+from entrepot.store.metadata.schema import iam_entity, iam_member
 
 
 def list_holders(connection: Connection, unique_id: str) -> list[Entity]:
@@ -18,11 +18,3 @@ def list_holders(connection: Connection, unique_id: str) -> list[Entity]:
         .order_by(iam_entity.c.id != unique_id, iam_entity.c.name_lower)
     )
     return [to_entity(row) for row in rows]
-
-
-def list_tags(connection: Connection, unique_id: str) -> dict[str, str]:
-    """Key to value."""
-    rows = connection.execute(
-        select(iam_tag.c.key, iam_tag.c.value).where(iam_tag.c.entity_id == unique_id).order_by(iam_tag.c.key_lower)
-    )
-    return {row.key: row.value for row in rows}

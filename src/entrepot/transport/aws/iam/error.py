@@ -12,6 +12,7 @@ from entrepot.domain.error import RegistryError
 from entrepot.transport.aws.error_row import Row
 
 _NOT_FOUND: Final = {
+    "boundary": "Scope ARN: {name} does not exist or is not attachable.",
     "user": "The user with name {name} cannot be found.",
     "group": "The group with name {name} cannot be found.",
     "role": "The role with name {name} cannot be found.",

@@ -8,17 +8,28 @@ from __future__ import annotations
 from typing import Final
 
 from entrepot.transport.aws.call import Handler
+from entrepot.transport.aws.iam import group, user
 from entrepot.transport.aws.model import service_model
 from entrepot.transport.aws.resource import ResourceKind
 from entrepot.transport.aws.row import Row, row
 
-_OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {}
+_OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
+    **group.OPERATIONS,
+    **user.OPERATIONS,
+}
 """By name: what each is authorised on, and its handler."""
+
+_ALSO: Final = {
+    "CreatePolicy": (("iam:TagPolicy", "Tags"),),
+    "CreateRole": (("iam:TagRole", "Tags"),),
+    "CreateUser": (("iam:TagUser", "Tags"),),
+}
+"""Further actions, each with the member whose presence demands it."""
 
 
 def _row(name: str) -> Row:
     resource, handler = _OPERATIONS.get(name, (ResourceKind.ANY, None))
-    return row("iam", name, resource, handler)
+    return row("iam", name, resource, handler, also=_ALSO.get(name, ()))
 
 
 ROWS: Final = tuple(_row(name) for name in service_model("iam").operation_names)
