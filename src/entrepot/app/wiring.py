@@ -33,7 +33,6 @@ from entrepot.service.resource_tag import ResourceTagService
 from entrepot.service.services import Services
 from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
-from entrepot.store.aws_policy import package_policies
 from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.maintenance import ClientDatabase
@@ -136,7 +135,7 @@ def _services(
         context=context,
         key=keys,
         identity=IdentityService(database, context, keys),
-        access=AccessService(database, package_policies()),
+        access=AccessService(database, deployment.aws_policies),
         iam_user=IamUserService(clients, context, deployment.aws_policies),
         iam_group=IamGroupService(clients, context),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
