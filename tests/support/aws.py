@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import botocore.parsers
+import botocore.serialize
 import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
-from botocore.serialize import create_serializer
 
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
@@ -82,6 +82,8 @@ class AwsClient:
     now: Callable[[], datetime]
     region: str = "us-east-1"
     url: str = "http://127.0.0.1:5000/"
+    token: str | None = None
+    """Of a temporary key."""
 
     async def ecr(self, operation: str, **parameters: Any) -> Reply:
         """Call an operation of ECR with what stands in the JSON body."""
@@ -95,36 +97,52 @@ class AwsClient:
         check_reply(model, reply)
         return reply
 
-    async def sts(self, action: str, **parameters: str) -> Reply:
-        """Call an operation of STS with form parameters."""
-        form = {"Action": action, "Version": VERSIONS["sts"], **parameters}
-        request = self.sign("sts", {"Content-Type": FORM}, urlencode(form).encode())
-        model = MODELS["sts"].operation_model(action) if action in MODELS["sts"].operation_names else None
-        return parse(model, await self.answer(request), "query")
+    async def iam(self, action: str, **parameters: Any) -> Reply:
+        """Call an operation of IAM with the parameters that boto3 takes."""
+        return await self.query("iam", action, parameters)
 
-    async def iam(self, operation: str, **parameters: Any) -> Reply:
-        """Call an operation of IAM; an answer that has not the shape of its output is a failure."""
-        model = MODELS["iam"].operation_model(operation)
-        packed = create_serializer("query", include_validation=False).serialize_to_request(parameters, model)
-        reply = await self.iam_form(operation, **packed["body"])
-        if reply.status == 200:
-            check_answer(model.output_shape, {key: value for key, value in reply.parsed.items() if key != _METADATA})
+    async def sts(self, action: str, **parameters: Any) -> Reply:
+        """Call an operation of STS with the parameters that boto3 takes."""
+        return await self.query("sts", action, parameters)
+
+    async def iam_form(self, action: str, **form: str) -> Reply:
+        """Call an operation of IAM with any form parameters."""
+        return await self._send_form("iam", action, form)
+
+    async def query(self, service: str, action: str, parameters: Mapping[str, Any]) -> Reply:
+        """Call an operation of a Query service; an answer that has not the shape of its output is a failure.
+
+        Nobody looks at the parameters before the gateway does.
+        """
+        model = MODELS[service].operation_model(action) if action in MODELS[service].operation_names else None
+        reply = await self._send_form(service, action, form_of(model, parameters))
+        if reply.status == 200 and model is not None:
+            members = {key: value for key, value in reply.parsed.items() if key != _METADATA}
+            check_answer(model.output_shape, members)
         return reply
 
-    async def iam_form(self, action: str, **form: Any) -> Reply:
-        """Call an operation of IAM with any form parameters."""
-        body = urlencode({"Action": action, "Version": VERSIONS["iam"], **form})
-        request = self.sign("iam", {"Content-Type": FORM}, body.encode())
-        model = MODELS["iam"].operation_model(action) if action in MODELS["iam"].operation_names else None
-        return parse(model, await self.answer(request), "query")
+    async def _send_form(self, service: str, action: str, form: Mapping[str, str]) -> Reply:
+        body = urlencode({"Action": action, "Version": VERSIONS[service], **form}).encode()
+        model = MODELS[service].operation_model(action) if action in MODELS[service].operation_names else None
+        return parse(model, await self.answer(self.sign(service, {"Content-Type": FORM}, body)), "query")
 
     def sign(self, service: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         """A POST request of this user."""
         scope = (self.region, service)
-        return signed("POST", self.url, self.now(), headers, body, key=self.key, scope=scope)
+        return signed("POST", self.url, self.now(), headers, body, key=self.key, token=self.token, scope=scope)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         return await self.gateway.handle(replace(request, request_id=str(uuid.uuid4())))
+
+
+def form_of(operation: OperationModel | None, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters as the SDK writes them into a form, and beside them those that the operation does not have."""
+    if operation is None or operation.input_shape is None:
+        return dict(parameters)
+    known = {name: value for name, value in parameters.items() if name in operation.input_shape.members}
+    serializer = botocore.serialize.create_serializer("query", include_validation=False)
+    form: dict[str, str] = serializer.serialize_to_request(known, operation)["body"]
+    return form | {name: value for name, value in parameters.items() if name not in known}
 
 
 COMMON_CODES = frozenset(

@@ -8,8 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from entrepot.domain.iam import Entity, EntityKind
+from entrepot.domain.key import ACCESS_KEY_PURPOSE
+from entrepot.service.key import KeyService
 from entrepot.store.metadata.base import from_micros
 from entrepot.store.metadata.iam_entity import insert_entity
+from entrepot.store.metadata.iam_role import RoleRow, insert_role
+from entrepot.store.metadata.identity import AccessKeyRow, insert_access_key
 from entrepot.store.metadata.schema import (
     iam_attachment,
     iam_inline_policy,
@@ -21,7 +25,7 @@ from entrepot.store.metadata.schema import (
 from tests.support.service import ACCOUNT
 
 
-def document(action: str = "ecr:ListImages", effect: str = "Allow", **members: Any) -> str:
+def document(action: str | list[str] = "ecr:ListImages", effect: str = "Allow", **members: Any) -> str:
     """A policy of one statement about everything."""
     statement = {"Effect": effect, "Action": action, "Resource": "*", **members}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -70,3 +74,24 @@ def join(connection: Connection, group: Entity, user: Entity) -> None:
 
 def put_tag(connection: Connection, entity: Entity, key: str, value: str) -> None:
     connection.execute(insert(iam_tag).values(entity_id=entity.id, key_lower=key.lower(), key=key, value=value))
+
+
+def put_role(
+    connection: Connection, name: str, *trusted: Entity, path: str = "/", seconds_max: int = 3600, condition: Any = None
+) -> Entity:
+    """A role that some users and roles, and its own sessions, may assume with tags and a source identity."""
+    role = put_entity(connection, EntityKind.ROLE, name, path=path)
+    ids = {entity.arn: entity.id for entity in (*trusted, role)}
+    actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(ids)}, "Action": actions, "Condition": condition or {}}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    insert_role(connection, RoleRow(role, trust, ids, seconds_max))
+    return role
+
+
+def put_key(connection: Connection, keys: KeyService, user: Entity) -> tuple[str, str]:
+    """An access key of a user: id and secret."""
+    key_id, secret = f"AKIA{user.name.upper().ljust(16, '0')}", f"secret of {user.name}"
+    sealed = keys.seal(connection, ACCESS_KEY_PURPOSE, secret.encode(), key_id)
+    assert insert_access_key(connection, AccessKeyRow(key_id, user.account_id, user.id, sealed, True, 0), 0)
+    return key_id, secret

@@ -15,6 +15,7 @@ from botocore.model import OperationModel, Shape
 
 ENUM_ORDER = {"ImageTagMutability": ["IMMUTABLE", "MUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION"]}
 EXAMPLES = {
+    "arnType": "arn:aws:iam::123456789012:role/example",
     "Arn": "arn:aws:ecr:us-east-1:123456789012:repository/team/app",
     "LayerDigest": "sha256:" + "0" * 64,
     "RegistryId": "123456789012",

@@ -195,12 +195,12 @@ async def test_operations_that_are_not_here(aws: AwsWorld, operation: str) -> No
 
 
 async def test_actions_that_are_not_here(aws: AwsWorld) -> None:
-    later = await aws.client.sts("GetSessionToken")
+    later = await aws.client.sts("GetFederationToken")
     never = await aws.client.sts("Nonsense")
     version = await aws.client.sts("GetCallerIdentity", Version="2010-01-01")
 
     assert {(r.status, r.code) for r in (later, never, version)} == {(400, "InvalidAction")}
-    assert "GetSessionToken yet" in later.message
+    assert "GetFederationToken yet" in later.message
 
 
 ADVICE = (

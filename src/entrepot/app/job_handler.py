@@ -18,6 +18,7 @@ def crons(settings: Settings) -> tuple[Cron, ...]:
         Cron(JobKind.UPLOAD_SWEEP, 300),
         Cron(JobKind.GARBAGE, settings.collection_period_seconds),
         Cron(JobKind.TOKEN_PURGE, 3600),
+        Cron(JobKind.KEY_PURGE, 3600),
         Cron(JobKind.EVENT_PURGE, 3600),
         Cron(JobKind.JOB_PURGE, 3600),
     )
@@ -29,6 +30,7 @@ def handlers(services: Services, events: EventService) -> Mapping[str, Handler]:
         JobKind.UPLOAD_SWEEP: _told_by(lambda: _sweep(services)),
         JobKind.GARBAGE: _told_by(lambda: _remove_garbage(services)),
         JobKind.TOKEN_PURGE: _counted(services.registry_token.purge_expired),
+        JobKind.KEY_PURGE: _counted(services.session.purge_expired),
         JobKind.EVENT_PURGE: _counted(events.purge),
         JobKind.JOB_PURGE: _counted(services.job.purge),
     }

@@ -31,6 +31,7 @@ from entrepot.service.registry_token import RegistryTokenService
 from entrepot.service.repository import RepositoryService
 from entrepot.service.resource_tag import ResourceTagService
 from entrepot.service.services import Services
+from entrepot.service.session import SessionService
 from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
 from entrepot.store.blob.base import BlobStore
@@ -138,6 +139,7 @@ def _services(
         access=AccessService(database, deployment.aws_policies),
         iam_user=IamUserService(clients, context, deployment.aws_policies),
         iam_group=IamGroupService(clients, context),
+        session=SessionService(database, context, keys, deployment.aws_policies),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         resource_tag=ResourceTagService(clients),

@@ -6,9 +6,16 @@ differ by more than case; paths and names stand in ARNs.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
+
+from entrepot.domain.iam_error import ValidationFailed
+
+_ARN = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[^:]*:.+", re.DOTALL)
+_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):role(/(?:[!-~]+/)?)([\w+=,.@-]+)", re.ASCII)
 
 
 class EntityKind(Enum):
@@ -76,3 +83,24 @@ class NewEntity:
 def entity_arn(account_id: str, kind: EntityKind, path: str, name: str) -> str:
     """The ARN of an entity, existing or not."""
     return f"arn:aws:iam::{account_id}:{kind.value}{path}{name}"
+
+
+class RoleArn(NamedTuple):
+    """The ARN of a role taken apart, without its partition."""
+
+    account_id: str
+    path: str
+    name: str
+
+
+def parse_role_arn(text: str) -> RoleArn:
+    """Read `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
+
+    Raises:
+        ValidationFailed: anything else.
+    """
+    if not _ARN.fullmatch(text):
+        raise ValidationFailed(f"{text} is invalid")
+    if (parts := _ROLE_ARN.fullmatch(text)) is None:
+        raise ValidationFailed("Request ARN is invalid")
+    return RoleArn(*parts.groups())

@@ -74,3 +74,31 @@ class NotModifiable(IamError):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class NeverAllowed(IamError):
+    """What no policy allows, such as root assuming a role; `sentence` is AWS's own."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class SessionNotAccepted(IamError):
+    """A session of a user calls what takes only his own key, as no second factor was shown."""
+
+
+class InvalidSessionTag(IamError):
+    """Tags that a session cannot have; `detail` says why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class PackedPolicyTooLarge(IamError):
+    """Session policies and tags take more room than there is; `percent` of it."""
+
+    def __init__(self, percent: int) -> None:
+        super().__init__(percent)
+        self.percent = percent

@@ -17,6 +17,7 @@ class JobKind(StrEnum):
     UPLOAD_SWEEP = "upload-sweep"
     GARBAGE = "garbage"
     TOKEN_PURGE = "token-purge"  # noqa: S105 - a name
+    KEY_PURGE = "key-purge"
     EVENT_PURGE = "event-purge"
     JOB_PURGE = "job-purge"
 

@@ -80,6 +80,31 @@ TOKEN_LIFETIME_SECONDS = 12 * 3600
 DOWNLOAD_URL_LIFETIME_SECONDS = 3600
 """Life of a download URL of GetDownloadUrlForLayer."""
 
+ROLE_SESSION_SECONDS_DEFAULT = 3600
+"""Life of a role's session when the caller names none, and the longest that a new role allows. Spec: STS API,
+AssumeRole; IAM API, MaxSessionDuration."""
+
+CHAINED_SESSION_SECONDS_MAX = 3600
+"""Longest life of a role's session that is made with a role's session. Spec: IAM user guide, "Role chaining"."""
+
+USER_SESSION_SECONDS_DEFAULT = 12 * 3600
+"""Life of a session of GetSessionToken when the caller names none. Spec: STS API, GetSessionToken."""
+
+ROOT_SESSION_SECONDS_MAX = 3600
+"""Longest life of root's session of GetSessionToken, whatever the caller asks. Spec: STS API, GetSessionToken."""
+
+SESSION_POLICY_ARNS_MAX = 10
+"""Managed session policies of one session. Spec: STS API, AssumeRole."""
+
+SESSION_POLICY_LENGTH_MAX = 2_048
+"""Characters of all session policies and their ARNs together. Spec: STS API, AssumeRole."""
+
+SESSION_PACKED_BYTES_MAX = 2_048
+"""Bytes of session policies and tags once compressed. AWS has such a limit and does not tell it."""
+
+EXPIRED_KEY_RETENTION_SECONDS = 24 * 3600
+"""Temporary keys are kept for this long after their end, so that who uses one hears that it has expired."""
+
 UPLOADS_PER_PRINCIPAL_MAX = 1_000
 """Open upload sessions of one principal, over all repositories: each holds a row and perhaps bytes for a day."""
 

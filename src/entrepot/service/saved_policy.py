@@ -8,7 +8,7 @@ Spec: IAM user guide, "AWS JSON policy elements: Principal".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -39,11 +39,20 @@ def find_principals(connection: Connection, policy: Policy) -> dict[str, str]:
 
 def show(connection: Connection, document: str, principals: Mapping[str, str]) -> str:
     """A saved document with the ARNs of today; the unique id stands for a user or role that is deleted."""
-    if not principals:
-        return document
-    entities = {entity.id: entity for entity in find_entities(connection, set(principals.values()))}
-    names = {name: _called(name, unique_id, entities.get(unique_id)) for name, unique_id in principals.items()}
-    return with_names(document, names)
+    return show_all(connection, [(document, principals)])[0]
+
+
+def show_all(connection: Connection, saved: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
+    """Several documents, each with its principals, after one look at all of their users and roles."""
+    ids = {unique_id for _, principals in saved for unique_id in principals.values()}
+    entities = {entity.id: entity for entity in find_entities(connection, ids)} if ids else {}
+    return [
+        with_names(
+            document,
+            {name: _called(name, unique_id, entities.get(unique_id)) for name, unique_id in principals.items()},
+        )
+        for document, principals in saved
+    ]
 
 
 def _called(written: str, unique_id: str, entity: Entity | None) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from entrepot.service.registry_token import RegistryTokenService
     from entrepot.service.repository import RepositoryService
     from entrepot.service.resource_tag import ResourceTagService
+    from entrepot.service.session import SessionService
     from entrepot.service.upload import UploadService
 
 
@@ -33,6 +34,7 @@ class Services:
     access: AccessService
     iam_user: IamUserService
     iam_group: IamGroupService
+    session: SessionService
     registry_token: RegistryTokenService
     repository: RepositoryService
     resource_tag: ResourceTagService

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
 
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.store.metadata.base import from_micros, insert, to_micros
@@ -62,19 +62,17 @@ def find_entities(connection: Connection, unique_ids: Collection[str], names: Co
 
 def list_entities(connection: Connection, query: EntityQuery) -> list[Entity]:
     """A page by lower case name."""
-    statement = (
-        select(iam_entity)
-        .where(
-            _COLUMNS.account_id == query.account_id,
-            _COLUMNS.kind == query.kind.value,
-            _COLUMNS.name_lower > query.after,
-        )
-        .order_by(_COLUMNS.name_lower)
-        .limit(query.limit)
+    return [to_entity(row) for row in connection.execute(page_of(select(iam_entity), query))]
+
+
+def page_of(statement: Select[*tuple[Any, ...]], query: EntityQuery) -> Select[*tuple[Any, ...]]:
+    """A statement over all entities, narrowed to a page by lower case name."""
+    narrowed = statement.where(
+        _COLUMNS.account_id == query.account_id, _COLUMNS.kind == query.kind.value, _COLUMNS.name_lower > query.after
     )
     if query.path_prefix != "/":
-        statement = statement.where(func.substr(_COLUMNS.path, 1, len(query.path_prefix)) == query.path_prefix)
-    return [to_entity(row) for row in connection.execute(statement)]
+        narrowed = narrowed.where(func.substr(_COLUMNS.path, 1, len(query.path_prefix)) == query.path_prefix)
+    return narrowed.order_by(_COLUMNS.name_lower).limit(query.limit)
 
 
 def count_entities(connection: Connection, account_id: str, kind: EntityKind) -> int:

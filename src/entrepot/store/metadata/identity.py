@@ -72,6 +72,18 @@ def hold_account(connection: Connection, account_id: str) -> bool:
     return connection.scalar(held) is not None
 
 
+def keep_account(connection: Connection, account_id: str) -> None:
+    """Keep an account's users, roles and keys as they are (FOR SHARE) until the transaction ends: changes wait."""
+    connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update(read=True))
+
+
+def delete_expired_keys(connection: Connection, before_micros: int, limit: int) -> int:
+    """Delete at most `limit` temporary keys that expired before a time, oldest first; how many went."""
+    columns = access_key.c
+    expired = select(columns.id).where(columns.expires_at < before_micros).order_by(columns.expires_at).limit(limit)
+    return connection.execute(delete(access_key).where(columns.id.in_(expired.scalar_subquery()))).rowcount
+
+
 def raise_access_epoch(connection: Connection, account_id: str) -> None:
     """Void what any worker has cached about the account's access."""
     connection.execute(

@@ -21,6 +21,7 @@ import structlog
 
 from entrepot.auth.authenticate import Authenticator
 from entrepot.auth.condition_key import RequestFacts, Values
+from entrepot.auth.credential_limit import check_credential
 from entrepot.domain.error import InvalidSignature, RegistryError, UnrecognizedClient
 from entrepot.domain.limit import MIB
 from entrepot.domain.registry import Registry
@@ -152,8 +153,8 @@ class AwsGateway:
         row, caller, parameters = opened.row, opened.caller, opened.parameters
         target = target_of(row.resource, Registry(caller.account_id, region), parameters, caller.principal)
         facts = _facts(request, region, keys_of(row.service, parameters))
-        further = [action for action, member in row.also if parameters.get(member)]
-        for action in (row.action, *further):
+        check_credential(caller, row.action)
+        for action in row.actions(parameters, caller.session):
             await self._authorizer.check(caller, action, target.arns, facts)
         return Call(row.name, caller, target.registry, parameters, self._services, self._registry_url, hold)
 

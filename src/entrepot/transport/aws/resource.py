@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from entrepot.auth.authorize import ANY_RESOURCE
 from entrepot.domain.arn import parse_repository_arn
 from entrepot.domain.error import InvalidResourceArn
-from entrepot.domain.iam import EntityKind, entity_arn
+from entrepot.domain.iam import EntityKind, entity_arn, parse_role_arn
 from entrepot.domain.registry import Registry
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def target_of(kind: ResourceKind, own: Registry, parameters: dict[str, Any], cal
 
     Raises:
         InvalidResourceArn: resourceArn names no repository of this region.
+        ValidationFailed: RoleArn is no role's.
     """
     if kind is ResourceKind.USER and caller and not parameters.get("UserName"):
         return Target(own, (caller.identity_arn or caller.arn,))
@@ -110,6 +111,11 @@ def _entity(kind: EntityKind, member: str, *, is_new: bool = False) -> _Find:
     return find
 
 
+def _role(own: Registry, parameters: dict[str, Any]) -> Target:
+    parse_role_arn(parameters["RoleArn"])
+    return Target(own, (parameters["RoleArn"],))
+
+
 def _arn(member: str) -> _Find:
     return lambda own, parameters: Target(own, (parameters[member],))
 
@@ -129,5 +135,5 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.POLICY: _arn("PolicyArn"),
     ResourceKind.NEW_POLICY: _entity(EntityKind.POLICY, "PolicyName", is_new=True),
     ResourceKind.SIMULATED: _arn("PolicySourceArn"),
-    ResourceKind.ASSUMED_ROLE: _arn("RoleArn"),
+    ResourceKind.ASSUMED_ROLE: _role,
 }

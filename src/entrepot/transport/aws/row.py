@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.domain.limit import LAYER_PART_BYTES_MAX, MANIFEST_BYTES_MAX, MIB
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.resource import ResourceKind
+
+if TYPE_CHECKING:
+    from entrepot.domain.principal import Session
 
 BODY_BYTES_MAX: Final = MIB
 """Largest body of an operation that has no row of its own below: far above every limit of its shape."""
@@ -35,6 +39,15 @@ class Row:
     also: tuple[tuple[str, str], ...] = ()
     """Further actions, each with the member whose presence demands it."""
 
+    handed_on: tuple[tuple[str, Callable[[Session], object]], ...] = ()
+    """Further actions, each with what demands it if the caller's session has it and so hands it on."""
+
+    def actions(self, parameters: dict[str, Any], session: Session | None) -> tuple[str, ...]:
+        """All that the caller, perhaps in a session, must be allowed to call the operation with these parameters."""
+        given = [action for action, member in self.also if parameters.get(member)]
+        handed_on = [action for action, part in self.handed_on if session is not None and part(session)]
+        return tuple(dict.fromkeys([self.action, *given, *handed_on]))
+
     async def answer(self, call: Call) -> dict[str, Any]:
         """Run the handler of a row that has one."""
         if self.handler is None:
@@ -55,6 +68,7 @@ def row(
     *,
     action: str | None = None,
     also: tuple[tuple[str, str], ...] = (),
+    handed_on: tuple[tuple[str, Callable[[Session], object]], ...] = (),
 ) -> Row:
     """A row whose action is named as the operation is, unless another is given."""
-    return Row(service, name, resource, handler, f"{service}:{action or name}", also)
+    return Row(service, name, resource, handler, f"{service}:{action or name}", also, handed_on)

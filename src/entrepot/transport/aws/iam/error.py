@@ -37,5 +37,14 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     iam.InvalidInput: Row("InvalidInput", lambda e: e.detail),
     iam.ValidationFailed: Row("ValidationError", lambda e: e.detail),
     iam.NotModifiable: Row("UnmodifiableEntity", lambda e: e.detail),
+    iam.NeverAllowed: Row("AccessDeniedException", lambda e: e.sentence),
+    iam.SessionNotAccepted: Row(
+        "UnrecognizedClientException", lambda _: "The security token included in the request is invalid."
+    ),
+    iam.InvalidSessionTag: Row("InvalidParameterValue", lambda e: e.detail),
+    iam.PackedPolicyTooLarge: Row(
+        "PackedPolicyTooLarge",
+        lambda e: f"Packed policy consumes {e.percent}% of allotted space, please use smaller policy.",
+    ),
 }
 """One row for every error of `domain/iam_error.py`."""

@@ -12,4 +12,4 @@ from entrepot.transport.aws.call import Call
 
 async def get_caller_identity(call: Call) -> dict[str, Any]:
     principal = call.caller.principal
-    return {"UserId": principal.unique_id, "Account": principal.account_id, "Arn": principal.arn}
+    return {"UserId": call.caller.user_id, "Account": principal.account_id, "Arn": principal.arn}
