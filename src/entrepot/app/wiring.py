@@ -20,6 +20,7 @@ from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.event import EventService
 from entrepot.service.garbage import GarbageService
+from entrepot.service.iam.access_key import IamAccessKeyService
 from entrepot.service.iam.group import IamGroupService
 from entrepot.service.iam.user import IamUserService
 from entrepot.service.identity import IdentityService
@@ -49,7 +50,7 @@ from entrepot.transport.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
-PULL_FLUSH_SECONDS = 90.0
+NOTE_FLUSH_SECONDS = 90.0
 KEY_REFRESH_SECONDS = 300.0
 
 
@@ -78,6 +79,7 @@ class Application:
         """Write what waits in memory and let go of everything."""
         try:
             await self.services.image.pulls.flush(is_final=True)
+            await self.services.iam_access_key.uses.flush(is_final=True)
         finally:
             await self.storage.close()
             await self.database.close()
@@ -140,6 +142,7 @@ def _services(
         iam_user=IamUserService(clients, context, deployment.aws_policies),
         iam_group=IamGroupService(clients, context),
         session=SessionService(database, context, keys, deployment.aws_policies),
+        iam_access_key=IamAccessKeyService(clients, context, keys),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         resource_tag=ResourceTagService(clients),
@@ -162,7 +165,8 @@ def _services(
 
 def _schedule(services: Services) -> list[Periodic]:
     return [
-        Periodic("pull-flush", PULL_FLUSH_SECONDS, services.image.pulls.flush),
+        Periodic("pull-flush", NOTE_FLUSH_SECONDS, services.image.pulls.flush),
+        Periodic("key-use-flush", NOTE_FLUSH_SECONDS, services.iam_access_key.uses.flush),
         Periodic("key-refresh", KEY_REFRESH_SECONDS, services.key.refresh),
     ]
 

@@ -44,6 +44,14 @@ class QuotaExceeded(IamError):
         self.quota, self.limit = quota, limit
 
 
+class UnknownAccessKey(IamError):
+    """The account has no such access key; that another one might have it is nobody's business."""
+
+    def __init__(self, principal_arn: str, access_key_id: str) -> None:
+        super().__init__(principal_arn, access_key_id)
+        self.principal_arn, self.access_key_id = principal_arn, access_key_id
+
+
 class MalformedPolicy(IamError):
     """A policy document that IAM cannot take; `sentence` is IAM's own."""
 

@@ -47,6 +47,25 @@ class AccessKey:
     """SHA-256 of the token that must come with a temporary key."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """A key that does not expire, as lists show it."""
+
+    id: str
+    is_active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """When and for what a key signed a request."""
+
+    at: datetime
+    region: str
+    service: str
+    """As scopes of signatures name it."""
+
+
 class OperatorError(Exception):
     """What an operator asked for on the command line or in settings cannot be done; never seen on the wire."""
 
@@ -64,6 +83,17 @@ class AccountAlreadyExists(OperatorError):
 
     def __init__(self, account_id: str) -> None:
         super().__init__(f"the account {account_id} exists already")
+        self.account_id = account_id
+
+
+class RootKeyMissing(OperatorError):
+    """The account has no root access key that is active."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(
+            f"the account {account_id} has no active root access key: "
+            f"`entrepot admin account root-key {account_id} --rotate` makes one"
+        )
         self.account_id = account_id
 
 

@@ -13,6 +13,7 @@ from entrepot.domain.identity import (
     Account,
     AccountAlreadyExists,
     AccountNotFound,
+    RootKeyMissing,
     check_access_key,
     check_account_id,
 )
@@ -21,8 +22,10 @@ from entrepot.domain.principal import principal_of, root_of
 from entrepot.domain.session_record import read_session
 from entrepot.service.context import Context
 from entrepot.service.credential import new_key_id, new_secret
+from entrepot.service.iam.access_key import AccessKeyOf, add_key
 from entrepot.service.key import KeyService
 from entrepot.store.metadata import identity as rows
+from entrepot.store.metadata.access_key import list_keys
 from entrepot.store.metadata.base import Database
 
 
@@ -52,7 +55,7 @@ class IdentityService:
         return await self._database.write(change)
 
     async def ensure_account(self, account_id: str, name: str) -> Account:
-        """Get or make an account with a root access key; for each start, in any number of processes.
+        """Get or make an account with an active root access key; for each start, in any number of processes.
 
         Raises:
             InvalidParameter: not 12 digits.
@@ -62,7 +65,7 @@ class IdentityService:
         def change(connection: Connection) -> Account:
             rows.insert_account(connection, account_id, name, self._context.now_micros())
             rows.hold_account(connection, account_id)
-            if not rows.list_access_key_ids(connection, account_id, root_of(account_id).unique_id):
+            if not _active_root_keys(connection, account_id):
                 self._make_root_key(connection, account_id)
             return _get_account(connection, account_id)
 
@@ -81,16 +84,19 @@ class IdentityService:
         return await self._database.lookup(lambda connection: _get_account(connection, account_id))
 
     async def root_key(self, account_id: str) -> AccessKey:
-        """The root access key of an account, secret included.
+        """The newest active root access key of an account, secret included.
 
         Raises:
             AccountNotFound: no such account.
+            RootKeyMissing: its root keys were deleted or switched off.
         """
 
         def query(connection: Connection) -> AccessKey:
             _get_account(connection, account_id)
-            *_, key_id = rows.list_access_key_ids(connection, account_id, root_of(account_id).unique_id)
-            return self._get_key(connection, key_id)
+            active = _active_root_keys(connection, account_id)
+            if not active:
+                raise RootKeyMissing(account_id)
+            return self._get_key(connection, active[-1])
 
         return await self._database.read(query)
 
@@ -109,7 +115,9 @@ class IdentityService:
         return await self._database.write(change)
 
     async def set_root_key(self, account_id: str, access_key_id: str, secret: str) -> AccessKey:
-        """Make this the only root access key, as settings say at each start; the same key again changes nothing.
+        """Make this the only root access key, as settings say at each start.
+
+        The same key again changes nothing, others that root has made meanwhile stay.
 
         Raises:
             InvalidParameter: an id or secret that cannot be used.
@@ -120,10 +128,9 @@ class IdentityService:
 
         def change(connection: Connection) -> AccessKey:
             _hold_account(connection, account_id)
-            present = rows.list_access_key_ids(connection, account_id, root_of(account_id).unique_id)
-            if present == [access_key_id]:
+            if access_key_id in _active_root_keys(connection, account_id):
                 key = self._get_key(connection, access_key_id)
-                if key.secret == secret and key.is_active:
+                if key.secret == secret:
                     return key
             rows.delete_access_keys(connection, account_id, root_of(account_id).unique_id)
             return self._insert_root_key(connection, account_id, access_key_id, secret)
@@ -139,12 +146,12 @@ class IdentityService:
         return self._insert_root_key(connection, account_id, new_key_id(self._context), new_secret(self._context))
 
     def _insert_root_key(self, connection: Connection, account_id: str, key_id: str, secret: str) -> AccessKey:
-        sealed = self._key.seal(connection, ACCESS_KEY_PURPOSE, secret.encode(), key_id)
-        row = rows.AccessKeyRow(key_id, account_id, root_of(account_id).unique_id, sealed, True, 0)
-        if not rows.insert_access_key(connection, row, self._context.now_micros()):
-            raise AccessKeyTaken(key_id)
         rows.raise_access_epoch(connection, account_id)
-        return self._get_key(connection, key_id)
+        wanted = AccessKeyOf(account_id, root_of(account_id).unique_id, key_id, secret)
+        made = add_key(connection, self._context, self._key, wanted)
+        if made is None:
+            raise AccessKeyTaken(key_id)
+        return self._to_key(made)
 
     def _get_key(self, connection: Connection, key_id: str) -> AccessKey:
         row = rows.find_access_key(connection, key_id)
@@ -164,6 +171,11 @@ def _get_account(connection: Connection, account_id: str) -> Account:
     if found is None:
         raise AccountNotFound(account_id)
     return found
+
+
+def _active_root_keys(connection: Connection, account_id: str) -> list[str]:
+    """Ids, oldest first."""
+    return [state.id for state in list_keys(connection, root_of(account_id).unique_id) if state.is_active]
 
 
 def _hold_account(connection: Connection, account_id: str) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from entrepot.service.blob import BlobService
     from entrepot.service.context import Context
     from entrepot.service.garbage import GarbageService
+    from entrepot.service.iam.access_key import IamAccessKeyService
     from entrepot.service.iam.group import IamGroupService
     from entrepot.service.iam.user import IamUserService
     from entrepot.service.identity import IdentityService
@@ -35,6 +36,7 @@ class Services:
     iam_user: IamUserService
     iam_group: IamGroupService
     session: SessionService
+    iam_access_key: IamAccessKeyService
     registry_token: RegistryTokenService
     repository: RepositoryService
     resource_tag: ResourceTagService

@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from entrepot.domain.error import InvalidParameter
-from entrepot.domain.identity import AccessKeyTaken, AccountAlreadyExists, AccountNotFound
+from entrepot.domain.identity import AccessKeyTaken, AccountAlreadyExists, AccountNotFound, RootKeyMissing
 from entrepot.domain.key import SealBroken
 from entrepot.domain.principal import root_of
 from entrepot.service.context import Context
+from entrepot.service.iam.access_key import IamAccessKeyService, Owner
 from entrepot.service.identity import IdentityService
 from entrepot.service.key import KeyService
-from entrepot.store.metadata import schema
+from entrepot.store.metadata import access_key, schema
 from entrepot.store.metadata.base import Database
 from tests.support.service import ACCOUNT
 
@@ -125,3 +126,35 @@ async def test_secrets_are_sealed_and_bound_to_their_row(database: Database, ide
     await database.write(lambda connection: connection.execute(moved))
     with pytest.raises(SealBroken):
         await identity_service.find_access_key(other.id)
+
+
+async def set_active(database: Database, key_id: str, is_active: bool) -> None:
+    assert await database.write(lambda connection: access_key.set_active(connection, ACCOUNT, key_id, is_active))
+
+
+async def test_an_account_whose_root_keys_are_off_gets_one_at_the_next_start(
+    database: Database, identity_service: IdentityService
+) -> None:
+    old = await identity_service.root_key(ACCOUNT)
+    await set_active(database, old.id, False)
+
+    with pytest.raises(RootKeyMissing, match=f"root-key {ACCOUNT} --rotate"):
+        await identity_service.root_key(ACCOUNT)
+    await identity_service.ensure_account(ACCOUNT, "first")
+    new = await identity_service.root_key(ACCOUNT)
+    assert new.id != old.id
+    await set_active(database, new.id, False)
+    assert (await identity_service.rotate_root_key(ACCOUNT)).is_active
+
+
+async def test_a_second_root_key_outlives_starts_with_the_first_in_settings(
+    database: Database, context: Context, key_service: KeyService, identity_service: IdentityService
+) -> None:
+    given = await identity_service.set_root_key(ACCOUNT, "test", "test")
+    second = await IamAccessKeyService(database, context, key_service).create(Owner(ACCOUNT))
+
+    assert (await identity_service.set_root_key(ACCOUNT, "test", "test")).id == given.id
+    kept = await identity_service.find_access_key(second.state.id)
+    assert kept is not None
+    await identity_service.set_root_key(ACCOUNT, "test", "changed")
+    assert await identity_service.find_access_key(second.state.id) is None

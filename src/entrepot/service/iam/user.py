@@ -19,10 +19,11 @@ from entrepot.service.context import Context
 from entrepot.service.iam.boundary import check_boundary
 from entrepot.service.iam.entity import add_entity, begin_change, get_entity, list_page, move_entity
 from entrepot.service.iam.removal import check_without_policies, remove_entity
+from entrepot.store.metadata.access_key import list_keys
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.iam_member import count_groups_of
 from entrepot.store.metadata.iam_tag import list_tags, put_tags
-from entrepot.store.metadata.identity import delete_access_keys, list_access_key_ids
+from entrepot.store.metadata.identity import delete_access_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class IamUserService:
             begin_change(connection, account_id)
             user = get_entity(connection, account_id, EntityKind.USER, name)
             check_without_policies(connection, user)
-            if list_access_key_ids(connection, account_id, user.id):
+            if list_keys(connection, user.id):
                 raise DeleteConflict("delete access keys first")
             if count_groups_of(connection, user.id):
                 raise DeleteConflict("remove users from group first")

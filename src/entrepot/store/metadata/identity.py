@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,16 +94,6 @@ def find_access_key(connection: Connection, key_id: str) -> AccessKeyRow | None:
     """An access key by id, active or not."""
     row = connection.execute(_FIND_KEY, {"key_id": key_id}).one_or_none()
     return None if row is None else AccessKeyRow(*tuple(row))
-
-
-def list_access_key_ids(connection: Connection, account_id: str, unique_id: str) -> Sequence[str]:
-    """The keys of a principal that do not expire, oldest first."""
-    columns = access_key.c
-    return connection.scalars(
-        select(columns.id)
-        .where(columns.account_id == account_id, columns.unique_id == unique_id, columns.expires_at.is_(None))
-        .order_by(columns.created_at, columns.id)
-    ).all()
 
 
 def insert_access_key(

@@ -131,6 +131,7 @@ class AwsGateway:
             body = await request.read_body(limit_bytes) if small is None else small
             run = self._in_thread if is_large else _inline
             opened = await run(lambda: self._open(request, addressee, signer, body))
+            self._note_use(opened.caller, signer.claim.region, addressee)
             call = await self._authorise(request, opened, signer.claim.region, hold)
             return await self._call(request, addressee, opened.row, call)
 
@@ -148,6 +149,11 @@ class AwsGateway:
             return _Opened(caller, row, _validate(addressee.service, row.name, raw))
         except WrongType as error:
             raise RequestFault("SerializationException", str(error)) from error
+
+    def _note_use(self, caller: Caller, region: str, addressee: Addressee) -> None:
+        """Note when a key that does not expire was used, whatever becomes of the request."""
+        if caller.session is None:
+            self._services.iam_access_key.uses.record(caller.access_key_id, region, addressee.service.signing_name)
 
     async def _authorise(self, request: HttpRequest, opened: _Opened, region: str, hold: Hold) -> Call:
         row, caller, parameters = opened.row, opened.caller, opened.parameters

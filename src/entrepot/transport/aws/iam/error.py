@@ -12,6 +12,7 @@ from entrepot.domain.error import RegistryError
 from entrepot.transport.aws.error_row import Row
 
 _NOT_FOUND: Final = {
+    "access key": "The Access Key with id {name} cannot be found.",
     "boundary": "Scope ARN: {name} does not exist or is not attachable.",
     "user": "The user with name {name} cannot be found.",
     "group": "The group with name {name} cannot be found.",
@@ -24,6 +25,13 @@ def _not_found(error: iam.EntityNotFound) -> str:
     return _NOT_FOUND.get(error.kind, "The {kind} {name} cannot be found.").format(kind=error.kind, name=error.name)
 
 
+def _unknown_key(error: iam.UnknownAccessKey) -> str:
+    return (
+        f"User: {error.principal_arn} is not authorized to perform iam:GetAccessKeyLastUsed "
+        f"on resource: access key {error.access_key_id}"
+    )
+
+
 def _exists(error: iam.EntityAlreadyExists) -> str:
     return f"{error.kind.capitalize()} with name {error.name} already exists."
 
@@ -33,6 +41,7 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     iam.EntityAlreadyExists: Row("EntityAlreadyExists", _exists, 409),
     iam.DeleteConflict: Row("DeleteConflict", lambda e: f"Cannot delete entity, must {e.remedy}.", 409),
     iam.QuotaExceeded: Row("LimitExceeded", lambda e: f"Cannot exceed quota for {e.quota}: {e.limit}", 409),
+    iam.UnknownAccessKey: Row("AccessDeniedException", _unknown_key),
     iam.MalformedPolicy: Row("MalformedPolicyDocument", lambda e: e.sentence),
     iam.InvalidInput: Row("InvalidInput", lambda e: e.detail),
     iam.ValidationFailed: Row("ValidationError", lambda e: e.detail),

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from entrepot.transport.aws.call import Handler
-from entrepot.transport.aws.iam import group, user
+from entrepot.transport.aws.iam import access_key, group, user
 from entrepot.transport.aws.model import service_model
 from entrepot.transport.aws.resource import ResourceKind
 from entrepot.transport.aws.row import Row, row
 
 _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
+    **access_key.OPERATIONS,
     **group.OPERATIONS,
     **user.OPERATIONS,
 }
