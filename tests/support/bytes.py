@@ -12,6 +12,7 @@ from entrepot.domain.digest import Digest
 from entrepot.domain.principal import root_of
 from entrepot.domain.repository import RepositoryName, RepositorySettings
 from entrepot.domain.upload import UploadKind
+from entrepot.service.account_setting import AccountSettingService
 from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
@@ -33,7 +34,7 @@ class Worker:
 
     def __init__(self, database: Database, context: Context, keys: KeyService, storage: Storage) -> None:
         self.database, self.context, self.storage = database, context, storage
-        self.blobs = BlobService(database, context, keys, storage)
+        self.blobs = BlobService(database, context, keys, storage, AccountSettingService(database, context))
         self.uploads = UploadService(database, context, storage)
 
     async def start(self, kind: UploadKind = UploadKind.OCI, name: RepositoryName = APP) -> str:

@@ -34,7 +34,7 @@ async def test_one_step_beyond(sqlite_aws: AwsWorld, operation: str) -> None:
         else:
             assert (reply.code, reply.message) == ("InvalidParameterException", case.sentence), str(case)
         count += 1
-    assert count >= 3
+    assert count >= 3 or not MODELS["ecr"].operation_model(operation).input_shape.members
 
 
 def at_limits(shape: Shape) -> Iterator[Any]:

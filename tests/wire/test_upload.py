@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from entrepot.domain.account_setting import DISABLED, ENABLED, Setting
 from entrepot.store.metadata.schema import upload
 from tests.support.database import DatabaseAddress
 from tests.support.registry import RunningRegistry, running_registry
@@ -253,6 +254,17 @@ async def test_aws_defaults_make_every_mount_an_upload(database_address: Databas
             await app.create_repository(name)
         await app.client.put_blob("source", CONTENT)
         await finish(app, await start(app, f"?mount={DIGEST}&from=source"), DIGEST, CONTENT)
+
+
+async def test_the_account_setting_decides_about_mounts(app: RunningRegistry) -> None:
+    await app.create_repository("source")
+    await app.client.put_blob("source", CONTENT)
+    mount = f"?mount={DIGEST}&from=source"
+    await app.services.account_setting.put(app.home, Setting.BLOB_MOUNTING, DISABLED)
+    path = await start(app, mount)
+    await app.services.account_setting.put(app.home, Setting.BLOB_MOUNTING, ENABLED)
+    assert (await app.client.send("POST", f"/v2/app/blobs/uploads/{mount}")).status == 201
+    await finish(app, path, DIGEST, CONTENT)
 
 
 async def test_mounts_that_fail_are_uploads(app: RunningRegistry) -> None:

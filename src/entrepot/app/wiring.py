@@ -14,8 +14,10 @@ from entrepot.app.job_runner import JobRunner
 from entrepot.app.schedule import Periodic
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
+from entrepot.domain.account_setting import AWS_DEFAULTS, DEFAULTS
 from entrepot.domain.promise import BlobPromise
 from entrepot.service.access import AccessService
+from entrepot.service.account_setting import AccountSettingService
 from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.event import EventService
@@ -28,8 +30,10 @@ from entrepot.service.image import ImageService
 from entrepot.service.job import JobService
 from entrepot.service.key import KeyService
 from entrepot.service.referrer import ReferrerService
+from entrepot.service.registry_policy import RegistryPolicyService
 from entrepot.service.registry_token import RegistryTokenService
 from entrepot.service.repository import RepositoryService
+from entrepot.service.repository_policy import RepositoryPolicyService
 from entrepot.service.resource_tag import ResourceTagService
 from entrepot.service.services import Services
 from entrepot.service.session import SessionService
@@ -134,6 +138,7 @@ def _services(
 ) -> Services:
     settings, clients = deployment.settings, ClientDatabase(database)
     promise = BlobPromise(settings.blob_promise_seconds)
+    account_setting = AccountSettingService(clients, context, AWS_DEFAULTS if settings.aws_defaults else DEFAULTS)
     return Services(
         context=context,
         key=keys,
@@ -145,13 +150,16 @@ def _services(
         iam_access_key=IamAccessKeyService(clients, context, keys),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
+        repository_policy=RepositoryPolicyService(clients),
+        registry_policy=RegistryPolicyService(clients, context, account_setting),
+        account_setting=account_setting,
         resource_tag=ResourceTagService(clients),
         blob=BlobService(
             clients,
             context,
             keys,
             storage,
-            allows_mounts=not settings.aws_defaults,
+            account_setting,
             promise=promise,
             redirects=settings.redirect_downloads,
         ),

@@ -10,7 +10,7 @@ resource exists or not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
@@ -82,6 +82,18 @@ class Authorizer:
         if resource.is_kept:
             return _recall(holder, resource, action, arn, context)
         return _evaluate(holder, resource, action, resource.arn or arn, context)
+
+    async def may_with(
+        self, caller: Caller, action: str, resource_arns: Iterable[str], facts: RequestFacts, policy: PolicySet
+    ) -> bool:
+        """Whether `action` would be allowed on every resource if `policy` stood in the place of its own."""
+        holder = await self._access.caller(caller)
+        for arn in resource_arns:
+            resource = replace(await self._resource(caller, action, arn, None), policy=policy)
+            context = RequestContext(caller, facts, self._now(), holder.tags, resource.account_id, resource.tags)
+            if not _evaluate(holder, resource, action, resource.arn or arn, context).is_allowed:
+                return False
+        return True
 
     async def _resource(self, caller: Caller, action: str, arn: str, view: RepositoryView | None) -> ResourceAccess:
         if arn == ANY_RESOURCE:

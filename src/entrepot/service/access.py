@@ -24,7 +24,7 @@ from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.evaluate import Policies, RegistryScope
 from entrepot.domain.policy.index import PolicySet
 from entrepot.domain.policy.principal import Subject, root, session, user
-from entrepot.domain.policy.saved import with_unique_ids
+from entrepot.domain.policy.saved import SavedPolicy, with_unique_ids
 from entrepot.domain.policy.statement import Policy
 from entrepot.domain.principal import Caller, PrincipalKind
 from entrepot.domain.registry import Registry
@@ -33,7 +33,9 @@ from entrepot.service.iam.standing import Standing, load_managed, load_standing
 from entrepot.store.metadata import access as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.iam_entity import find_entity
+from entrepot.store.metadata.resource_policy import find_policy
 from entrepot.store.metadata.resource_tag import list_resource_tags
+from entrepot.store.metadata.schema import repository_policy
 from entrepot.store.metadata.view import view_repository
 
 KEPT_MAX = 10_000
@@ -141,9 +143,9 @@ class AccessService:
         return found
 
     async def _make_repository(self, registry: ResourceAccess, repository_id: int) -> ResourceAccess:
-        def query(connection: Connection) -> tuple[rows.SavedPolicy | None, dict[str, str]]:
+        def query(connection: Connection) -> tuple[SavedPolicy | None, dict[str, str]]:
             return (
-                rows.find_repository_policy(connection, repository_id),
+                find_policy(connection, repository_policy, repository_id),
                 list_resource_tags(connection, repository_id),
             )
 
@@ -224,8 +226,8 @@ def _compile(text: str, kind: Kind) -> Policy:
     return parse_policy(text, kind)
 
 
-def _saved_set(name: str, saved: rows.SavedPolicy, kind: Kind) -> PolicySet:
-    policy = with_unique_ids(_compile(saved.document, kind), json.loads(saved.principals))
+def _saved_set(name: str, saved: SavedPolicy, kind: Kind) -> PolicySet:
+    policy = with_unique_ids(_compile(saved.document, kind), saved.principals)
     return PolicySet([(name, policy)])
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from entrepot.domain.account_setting import ENABLED, Setting
 from entrepot.domain.blob import LayerAvailability, StoredBlob
 from entrepot.domain.digest import Digest
 from entrepot.domain.download_url import Download, signed_path, verified_download
@@ -22,6 +23,7 @@ from entrepot.domain.promise import DEFAULT_PROMISE, BlobPromise
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.domain.view import BlobView
+from entrepot.service.account_setting import AccountSettingService
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.service.row_cache import RowCache
@@ -60,13 +62,13 @@ class BlobService:
         context: Context,
         keys: KeyService,
         storage: Storage,
+        settings: AccountSettingService,
         *,
-        allows_mounts: bool = True,
         promise: BlobPromise = DEFAULT_PROMISE,
         redirects: bool = False,
     ) -> None:
         self._database = database
-        self._allows_mounts = allows_mounts
+        self._settings = settings
         self._context = context
         self._keys = keys
         self._storage = storage
@@ -167,7 +169,7 @@ class BlobService:
 
     async def mount(self, registry: Registry, target: RepositoryName, source: RepositoryName, digest: Digest) -> bool:
         """Link a blob of `source` into `target` of the same registry; False when that cannot be, for any reason."""
-        if not self._allows_mounts:
+        if await self._settings.get(registry, Setting.BLOB_MOUNTING) != ENABLED:
             return False
 
         def change(connection: Connection) -> bool:

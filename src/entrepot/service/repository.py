@@ -63,8 +63,6 @@ class RepositoryService:
         def change(connection: Connection) -> Repository:
             now = self._context.now_micros()
             registry_id = hold_registry(connection, registry, now)
-            if registry_id is None:
-                raise InvalidParameter("registryId", "The registry does not exist")
             domain_id = self._key.new_domain(connection, f"account:{registry.account_id}")
             place = rows.RepositoryPlace(registry, registry_id, domain_id)
             made = rows.insert_repository(connection, place, name, settings, now)

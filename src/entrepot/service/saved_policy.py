@@ -13,8 +13,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from entrepot.domain.iam import Entity, EntityKind
-from entrepot.domain.policy.saved import PrincipalNotFound, named_identities, with_names
+from entrepot.domain.policy.document import Kind, parse_policy
+from entrepot.domain.policy.fault import PolicyInvalid
+from entrepot.domain.policy.saved import PrincipalNotFound, SavedPolicy, check_actions, named_identities, with_names
 from entrepot.domain.policy.statement import Policy
+from entrepot.domain.policy_error import PolicyPrincipalNotFound, PolicyTextInvalid
 from entrepot.store.metadata.iam_entity import find_entities
 
 _IDENTITIES = (EntityKind.USER, EntityKind.ROLE)
@@ -35,6 +38,23 @@ def find_principals(connection: Connection, policy: Policy) -> dict[str, str]:
         if _in_aws(name) not in ids:
             raise PrincipalNotFound(name)
     return {name: ids[_in_aws(name)] for name in named}
+
+
+def to_be_saved(connection: Connection, text: str, kind: Kind, decided: frozenset[str]) -> tuple[SavedPolicy, Policy]:
+    """Check a policy of one of ECR's resources, which decides the actions `decided` (in lower case); also compiled.
+
+    Raises:
+        PolicyTextInvalid: not a policy of its kind, or it speaks of other actions.
+        PolicyPrincipalNotFound: it names a user or role that does not exist.
+    """
+    try:
+        policy = parse_policy(text, kind)
+        check_actions(policy, decided)
+        return SavedPolicy(text, find_principals(connection, policy)), policy
+    except PrincipalNotFound as error:
+        raise PolicyPrincipalNotFound(error.name) from error
+    except PolicyInvalid as error:
+        raise PolicyTextInvalid(kind.value.attached_to, str(error)) from error
 
 
 def show(connection: Connection, document: str, principals: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from entrepot.service.access import AccessService
+    from entrepot.service.account_setting import AccountSettingService
     from entrepot.service.blob import BlobService
     from entrepot.service.context import Context
     from entrepot.service.garbage import GarbageService
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from entrepot.service.job import JobService
     from entrepot.service.key import KeyService
     from entrepot.service.referrer import ReferrerService
+    from entrepot.service.registry_policy import RegistryPolicyService
     from entrepot.service.registry_token import RegistryTokenService
     from entrepot.service.repository import RepositoryService
+    from entrepot.service.repository_policy import RepositoryPolicyService
     from entrepot.service.resource_tag import ResourceTagService
     from entrepot.service.session import SessionService
     from entrepot.service.upload import UploadService
@@ -39,6 +42,9 @@ class Services:
     iam_access_key: IamAccessKeyService
     registry_token: RegistryTokenService
     repository: RepositoryService
+    repository_policy: RepositoryPolicyService
+    registry_policy: RegistryPolicyService
+    account_setting: AccountSettingService
     resource_tag: ResourceTagService
     blob: BlobService
     upload: UploadService

@@ -89,6 +89,31 @@ TRUST_ACTIONS: Final = frozenset(
 )
 """What a role's trust policy may speak of, in lower case."""
 
+_ECR: Final = frozenset(action.lower() for action in ACTIONS if action.startswith("ecr:"))
+
+IDENTITY_ONLY: Final = "ecr:getauthorizationtoken"
+"""Decided by identity policies alone."""
+
+REGISTRY_ACTIONS: Final = _ECR - {IDENTITY_ONLY}
+"""What a registry policy decides where its scope is V2, in lower case."""
+
+REGISTRY_V1_ACTIONS: Final = frozenset({"ecr:createrepository", "ecr:replicateimage", "ecr:batchimportupstreamimage"})
+"""What it decides where its scope is V1."""
+
+_OF_NO_REPOSITORY: Final = """
+    CreatePullThroughCacheRule CreateRepositoryCreationTemplate DeletePullThroughCacheRule DeleteRegistryPolicy
+    DeleteRepositoryCreationTemplate DeleteSigningConfiguration DeregisterPullTimeUpdateExclusion
+    DescribePullThroughCacheRules DescribeRegistry DescribeReplicationBackfillResults
+    DescribeRepositoryCreationTemplates GetAccountSetting GetAuthorizationToken GetRegistryPolicy
+    GetRegistryScanningConfiguration GetSigningConfiguration ListPullTimeUpdateExclusions ListReplicationBackfills
+    PutAccountSetting PutRegistryPolicy PutRegistryScanningConfiguration PutReplicationConfiguration
+    PutSigningConfiguration RegisterPullTimeUpdateExclusion StartReplicationBackfill StopReplicationBackfill
+    UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate ValidatePullThroughCacheRule
+    """
+
+REPOSITORY_ACTIONS: Final = _ECR - {f"ecr:{name.lower()}" for name in _OF_NO_REPOSITORY.split()}
+"""What the policy of a repository decides, in lower case."""
+
 
 def action_pattern(text: str) -> Pattern:
     """The pattern of an Action or NotAction; it matches names in lower case."""

@@ -40,6 +40,7 @@ class _Rules(NamedTuple):
     resource: Need
     is_iam: bool = True
     """IAM wants the newer version of the language and alphanumeric statement ids."""
+    has_unique_sids: bool = True
 
 
 class Kind(Enum):
@@ -50,7 +51,7 @@ class Kind(Enum):
     IAM looks at; AWS's managed policies can be longer than all of them."""
     SERVICE_CONTROL = _Rules("account", 10_240, Need.PROHIBITED, Need.REQUIRED)
     TRUST = _Rules("role", 8_192, Need.REQUIRED, Need.PROHIBITED, is_iam=False)
-    REPOSITORY = _Rules("repository", 10_240, Need.REQUIRED, Need.OPTIONAL, is_iam=False)
+    REPOSITORY = _Rules("repository", 10_240, Need.REQUIRED, Need.OPTIONAL, is_iam=False, has_unique_sids=False)
     REGISTRY = _Rules("registry", 10_240, Need.REQUIRED, Need.REQUIRED, is_iam=False)
     KEY = _Rules("key", 32_768, Need.REQUIRED, Need.REQUIRED, is_iam=False)
     ENDPOINT = _Rules("endpoint", 20_480, Need.REQUIRED, Need.REQUIRED, is_iam=False)
@@ -71,7 +72,8 @@ def parse_policy(text: str, kind: Kind) -> Policy:
     version = Version(document.get("Version", Version.OLD.value))
     if kind.value.is_iam and version is Version.OLD:
         raise PolicyInvalid(Fault.VERSION, "Version")
-    _check_sids_unique(statements)
+    if kind.value.has_unique_sids:
+        _check_sids_unique(statements)
     for check in _CHECKS:
         for statement in statements:
             check(statement, kind)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
-from entrepot.domain.policy.action import TRUST_ACTIONS
+from entrepot.domain.policy.action import IDENTITY_ONLY, REGISTRY_V1_ACTIONS, TRUST_ACTIONS
 from entrepot.domain.policy.index import Entry, PolicySet
 from entrepot.domain.policy.principal import Grant, Subject
 from entrepot.domain.policy.template import Context
@@ -50,10 +50,6 @@ class RegistryScope(Enum):
     """Replication, pull through cache and the making of repositories."""
     V2 = "V2"
     """Every action of ECR, but GetAuthorizationToken."""
-
-
-_SCOPE_V1: Final = frozenset({"ecr:createrepository", "ecr:replicateimage", "ecr:batchimportupstreamimage"})
-_IDENTITY_ONLY: Final = "ecr:getauthorizationtoken"
 
 
 class Request(NamedTuple):
@@ -160,8 +156,8 @@ def _layers(action: str, policies: Policies) -> list[tuple[Layer, PolicySet]]:
 
 def _is_in_scope(action: str, scope: RegistryScope) -> bool:
     if scope is RegistryScope.V1:
-        return action in _SCOPE_V1
-    return action.startswith("ecr:") and action != _IDENTITY_ONLY
+        return action in REGISTRY_V1_ACTIONS
+    return action.startswith("ecr:") and action != IDENTITY_ONLY
 
 
 # Tuples: they are searched by identity, and a member of an Enum is slow to hash.

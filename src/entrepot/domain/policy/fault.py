@@ -32,6 +32,8 @@ class Fault(Enum):
     PRINCIPAL_FORM = 'Invalid principal in policy: "{kind}":"{found}"'
     RESOURCE_PROHIBITED = "Has prohibited field Resource"
     TRUST_ACTION = "AssumeRole policy may only specify STS AssumeRole actions."
+    FOREIGN_ACTION = "The action is none of those that the policy decides"
+    """ECR gives no reason; these words are ours."""
 
 
 class PolicyInvalid(Exception):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from entrepot.domain.policy.fault import Fault, PolicyInvalid
@@ -20,12 +20,34 @@ from entrepot.domain.policy.statement import Policy, Statement
 _MEMBERS: Final = ("Principal", "NotPrincipal")
 
 
+@dataclass(frozen=True, slots=True)
+class SavedPolicy:
+    """A document as it was written, and the unique ids of the users and roles that it names, by those names."""
+
+    document: str
+    principals: Mapping[str, str]
+
+
 class PrincipalNotFound(PolicyInvalid):
     """A policy names a user or role that does not exist; `name` is the ARN or unique id as it was written."""
 
     def __init__(self, name: str) -> None:
         super().__init__(Fault.PRINCIPAL_FORM, "", kind=Kind.AWS.value, found=name)
         self.name = name
+
+
+def check_actions(policy: Policy, decided: frozenset[str]) -> None:
+    """Check that each Action means at least one of the actions that policies of its kind decide, in lower case.
+
+    It is checked only when a policy is saved: a policy that was saved stays valid, whatever is decided later.
+
+    Raises:
+        PolicyInvalid: an action of another service, or of none that is known.
+    """
+    for statement in policy.statements:
+        for index, pattern in enumerate(() if statement.is_action_negated else statement.actions):
+            if not any(pattern.matches(action) for action in decided):
+                raise PolicyInvalid(Fault.FOREIGN_ACTION, f"{statement.position}.Action[{index}]")
 
 
 def named_identities(policy: Policy) -> frozenset[str]:

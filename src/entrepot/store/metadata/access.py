@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from entrepot.domain.policy.saved import SavedPolicy
 from entrepot.domain.registry import Registry
 from entrepot.store.metadata.schema import (
     account,
@@ -16,15 +18,6 @@ from entrepot.store.metadata.schema import (
     repository,
     repository_policy,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SavedPolicy:
-    """A policy on a resource, as it is kept."""
-
-    document: str
-    principals: str
-    """JSON object: the ARN of each user or role in the document, and the unique id that it was saved for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +46,8 @@ def find_registry_access(connection: Connection, owner: Registry) -> RegistryAcc
     ).one_or_none()
     if row is None:
         return RegistryAccess(None, None, "{}")
-    policy = None if row.document is None else SavedPolicy(row.document, row.principals)
+    policy = None if row.document is None else SavedPolicy(row.document, json.loads(row.principals))
     return RegistryAccess(row.access_epoch, policy, row.settings or "{}")
-
-
-def find_repository_policy(connection: Connection, repository_id: int) -> SavedPolicy | None:
-    """The policy of a repository."""
-    columns = repository_policy.c
-    row = connection.execute(
-        select(columns.document, columns.principals).where(columns.repository_id == repository_id)
-    ).one_or_none()
-    return None if row is None else SavedPolicy(row.document, row.principals)
 
 
 def find_repository_with_policy(connection: Connection, owner: Registry, name: str) -> int | None:
@@ -88,4 +72,4 @@ def find_trust_policy(connection: Connection, role_id: str) -> SavedPolicy | Non
     row = connection.execute(
         select(columns.trust_policy, columns.trust_principals).where(columns.id == role_id)
     ).one_or_none()
-    return None if row is None else SavedPolicy(row.trust_policy, row.trust_principals)
+    return None if row is None else SavedPolicy(row.trust_policy, json.loads(row.trust_principals))

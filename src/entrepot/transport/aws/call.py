@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from entrepot.domain.repository import RepositoryName, parse_repository_name
 
 if TYPE_CHECKING:
+    from entrepot.domain.policy.index import PolicySet
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry import Registry
     from entrepot.domain.registry_url import RegistryUrl
@@ -30,6 +31,8 @@ class Call:
     registry_url: RegistryUrl
     hold: Hold
     """Bytes of this worker's budget that the call may hold in memory."""
+    may_with: Callable[[PolicySet], Awaitable[bool]]
+    """Whether the caller could do the same again if the resource had this policy."""
 
     @property
     def repository(self) -> RepositoryName:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from entrepot.domain import error as domain
+from entrepot.domain import policy_error
 from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
 from entrepot.transport.aws.error_row import Row
 from entrepot.transport.aws.iam.error import ROWS as IAM_ROWS
@@ -28,6 +29,8 @@ class Fault:
     status: int = 400
     members: dict[str, Any] = field(default_factory=dict)
     """Members beside `message` that the error's shape has."""
+    reason: str | None = None
+    """What AWS's sentence keeps to itself; it goes into a header, where nobody compares it."""
 
 
 class RequestFault(Exception):
@@ -43,7 +46,8 @@ def fault_of(error: domain.RegistryError, operation: str | None) -> Fault:
     kind = next(kind for kind in type(error).__mro__ if kind in ROWS)
     row = ROWS[kind]
     words = _WORDS_BY_OPERATION.get((kind, operation or ""), row.words)
-    return Fault(row.code, words(error), row.status, row.members(error))
+    reason = row.reason(error) if row.reason else None
+    return Fault(row.code, words(error), row.status, row.members(error), reason)
 
 
 def internal_failure() -> Fault:
@@ -62,8 +66,8 @@ def validation_error(path: str, rule: str, value: object) -> str:
     return f"1 validation error detected: Value {shown} at '{path}' failed to satisfy constraint: {rule}"
 
 
-def _invalid(path: str, words: Callable[[Any], str]) -> Row:
-    return Row("InvalidParameterException", lambda error: invalid_parameter(path, words(error)))
+def _invalid(path: str, words: Callable[[Any], str], reason: Callable[[Any], str] | None = None) -> Row:
+    return Row("InvalidParameterException", lambda error: invalid_parameter(path, words(error)), reason=reason)
 
 
 def _image_id(error: domain.ImageNotFound | domain.ImageAlreadyExists) -> tuple[str, str]:
@@ -179,6 +183,17 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
         "UploadNotFoundException",
         lambda e: f"The upload with id '{e.upload_id}' does not exist in {_where(e)}",
     ),
+    policy_error.RepositoryPolicyNotFound: Row(
+        "RepositoryPolicyNotFoundException",
+        lambda e: (
+            f"Repository policy does not exist for the repository with name '{e.name}' in the registry with id "
+            f"'{e.registry.account_id}'"
+        ),
+    ),
+    policy_error.RegistryPolicyNotFound: Row(
+        "RegistryPolicyNotFoundException",
+        lambda e: f"Registry policy does not exist in the registry with id '{e.registry.account_id}'",
+    ),
     domain.RepositoryAlreadyExists: Row(
         "RepositoryAlreadyExistsException",
         lambda e: (
@@ -218,6 +233,16 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
             "The list of tags on the repository is over the limit. "
             f"The maximum number of tags that can be applied to a repository is {e.limit}."
         ),
+    ),
+    policy_error.PolicyTextInvalid: _invalid(
+        "PolicyText", lambda e: f"Invalid {e.kind} policy provided", reason=lambda e: e.reason
+    ),
+    policy_error.PolicyPrincipalNotFound: _invalid(
+        "PolicyText", _say("Principal not found"), reason=lambda e: f"{e.principal} does not exist"
+    ),
+    policy_error.PolicyLocksOut: _invalid(
+        "PolicyText",
+        _say("The policy would prevent you from setting another policy in the future; use force to set it"),
     ),
     domain.DigestInvalid: _invalid("imageDigest", lambda e: digest_rule(e.text)),
     domain.NameInvalid: _invalid(

@@ -15,3 +15,5 @@ class Row:
     words: Callable[[Any], str]
     status: int = 400
     members: Callable[[Any], dict[str, Any]] = lambda _: {}
+    reason: Callable[[Any], str] | None = None
+    """What to tell besides, where AWS's words leave people guessing."""

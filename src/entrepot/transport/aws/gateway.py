@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
@@ -162,7 +163,8 @@ class AwsGateway:
         check_credential(caller, row.action)
         for action in row.actions(parameters, caller.session):
             await self._authorizer.check(caller, action, target.arns, facts)
-        return Call(row.name, caller, target.registry, parameters, self._services, self._registry_url, hold)
+        may_with = partial(self._authorizer.may_with, caller, row.action, target.arns, facts)
+        return Call(row.name, caller, target.registry, parameters, self._services, self._registry_url, hold, may_with)
 
     async def _call(self, request: HttpRequest, addressee: Addressee, row: Row, call: Call) -> HttpResponse:
         result = await row.answer(call)

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
 from entrepot.domain import error as domain
+from entrepot.domain import policy_error
 from entrepot.domain.iam_error import IamError
 from entrepot.transport.message import HttpResponse
 
@@ -61,6 +62,10 @@ def _detail(error: Any) -> str:
     return cast("str", error.detail)
 
 
+def _no_policies(_: Any) -> str:
+    return "Policies are set and read in the API, not here"
+
+
 ROWS: dict[type[domain.RegistryError], Row] = {
     domain.RepositoryNotFound: Row(
         404,
@@ -92,6 +97,8 @@ ROWS: dict[type[domain.RegistryError], Row] = {
         _each_digest,
     ),
     domain.UploadNotFound: Row(404, "BLOB_UPLOAD_UNKNOWN", lambda _: "blob upload unknown to registry"),
+    policy_error.RepositoryPolicyNotFound: Row(404, "UNSUPPORTED", _no_policies),
+    policy_error.RegistryPolicyNotFound: Row(404, "UNSUPPORTED", _no_policies),
     domain.RepositoryAlreadyExists: Row(409, "DENIED", lambda e: f"The repository with name '{e.name}' already exists"),
     domain.RepositoryNotEmpty: Row(
         409, "DENIED", lambda e: f"The repository with name '{e.name}' still contains images"
@@ -123,6 +130,9 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     domain.InvalidResourceArn: Row(400, "NAME_INVALID", lambda _: "Invalid ARN"),
     domain.InvalidTagParameter: Row(400, "UNSUPPORTED", _detail),
     domain.TooManyTags: Row(400, "UNSUPPORTED", lambda e: f"More than {e.limit} resource tags"),
+    policy_error.PolicyTextInvalid: Row(400, "UNSUPPORTED", _no_policies),
+    policy_error.PolicyPrincipalNotFound: Row(400, "UNSUPPORTED", _no_policies),
+    policy_error.PolicyLocksOut: Row(400, "UNSUPPORTED", _no_policies),
     domain.DigestInvalid: Row(
         400,
         "DIGEST_INVALID",

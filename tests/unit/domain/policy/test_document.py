@@ -245,6 +245,12 @@ def test_repository_policies_of_the_older_version_with_free_statement_ids() -> N
     assert policy.statements[0].position == "Statement"
 
 
+def test_statement_ids_of_repository_policies_may_come_twice() -> None:
+    parse_policy(text_of({**_REPOSITORY, "Sid": "a"}, {**_REPOSITORY, "Sid": "a"}), Kind.REPOSITORY)
+    twice = text_of(*[{**_REPOSITORY, "Sid": "a", "Resource": "*"}] * 2)
+    assert _fault(twice, Kind.REGISTRY).fault is Fault.SID_TWICE
+
+
 def test_what_the_user_guides_show_is_accepted() -> None:
     conditions = {
         "ForAnyValue:StringLikeIfExists": {"aws:TagKeys": ["a*", "b"]},

@@ -6,10 +6,18 @@ import json
 
 import pytest
 
+from entrepot.domain.policy.action import REGISTRY_ACTIONS, REGISTRY_V1_ACTIONS, REPOSITORY_ACTIONS
 from entrepot.domain.policy.document import Kind, parse_policy
+from entrepot.domain.policy.fault import Fault, PolicyInvalid
 from entrepot.domain.policy.index import PolicySet
 from entrepot.domain.policy.principal import Grant, user
-from entrepot.domain.policy.saved import PrincipalNotFound, named_identities, with_names, with_unique_ids
+from entrepot.domain.policy.saved import (
+    PrincipalNotFound,
+    check_actions,
+    named_identities,
+    with_names,
+    with_unique_ids,
+)
 from tests.support.policy import HERE, text_of
 
 _ANA = f"arn:aws:iam::{HERE}:user/team/ana"
@@ -74,3 +82,45 @@ def test_new_names_stand_wherever_the_old_ones_stood_and_nothing_else_changes() 
 
 def test_iam_has_a_sentence_for_a_principal_that_does_not_exist() -> None:
     assert PrincipalNotFound(_ANA).sentence == f'Invalid principal in policy: "AWS":"{_ANA}"'
+
+
+@pytest.mark.parametrize(
+    ("decided", "action"),
+    [
+        (REPOSITORY_ACTIONS, "ecr:BatchGetImage"),
+        (REPOSITORY_ACTIONS, "ECR:batchgetimage"),
+        (REPOSITORY_ACTIONS, "ecr:Get*"),
+        (REPOSITORY_ACTIONS, "*"),
+        (REPOSITORY_ACTIONS, "ecr:ReplicateImage"),
+        (REGISTRY_ACTIONS, "ecr:PutRegistryPolicy"),
+        (REGISTRY_V1_ACTIONS, "ecr:CreateRepository"),
+        (REGISTRY_V1_ACTIONS, "ecr:*"),
+    ],
+)
+def test_actions_that_a_policy_can_speak_of(decided: frozenset[str], action: str) -> None:
+    check_actions(parse_policy(text_of(_statement("*") | {"Action": action}), Kind.REPOSITORY), decided)
+
+
+@pytest.mark.parametrize(
+    ("decided", "action"),
+    [
+        (REPOSITORY_ACTIONS, "ecr:GetAuthorizationToken"),
+        (REPOSITORY_ACTIONS, "ecr:GetAuth*"),
+        (REPOSITORY_ACTIONS, "ecr:PutRegistryPolicy"),
+        (REPOSITORY_ACTIONS, "ecr:BatchGetImages"),
+        (REPOSITORY_ACTIONS, "s3:GetObject"),
+        (REPOSITORY_ACTIONS, "ecr-public:PutImage"),
+        (REGISTRY_ACTIONS, "ecr:GetAuthorizationToken"),
+        (REGISTRY_V1_ACTIONS, "ecr:DescribeRepositories"),
+    ],
+)
+def test_actions_that_a_policy_cannot_speak_of(decided: frozenset[str], action: str) -> None:
+    policy = parse_policy(text_of(_statement("*") | {"Action": ["ecr:*", action]}), Kind.REPOSITORY)
+    with pytest.raises(PolicyInvalid) as caught:
+        check_actions(policy, decided)
+    assert (caught.value.fault, caught.value.position) == (Fault.FOREIGN_ACTION, "Statement[0].Action[1]")
+
+
+def test_all_but_some_actions_may_name_any() -> None:
+    statement = {"Effect": "Deny", "Principal": "*", "NotAction": "s3:GetObject"}
+    check_actions(parse_policy(text_of(statement), Kind.REPOSITORY), REPOSITORY_ACTIONS)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from entrepot.transport.aws.error import Fault
     from entrepot.transport.aws.model import OperationModel, Shape
 
+REASON_HEADER: Final = "x-entrepot-reason"
+REASON_LENGTH: Final = 300
+"""Most characters of a reason that are told."""
+
 CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 PIECES_MAX: Final = 1_000_000
 """Commas and opening brackets in one body, those in strings too: what is parsed takes at most about 100 MiB."""
@@ -72,12 +76,20 @@ def serialise_fault(fault: Fault, request_id: str) -> HttpResponse:
     """The answer to a failed call."""
     document = {"__type": fault.code, "message": fault.message, **fault.members}
     headers = {**_headers(request_id), "x-amzn-errortype": fault.code}
+    if fault.reason is not None:
+        headers[REASON_HEADER] = _header_text(fault.reason)
     # Escaped: a message may quote text that came from outside, lone surrogates included.
     return HttpResponse(fault.status, headers, json.dumps(document, separators=(",", ":")).encode())
 
 
 def _headers(request_id: str) -> dict[str, str]:
     return {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": request_id}
+
+
+def _header_text(text: str) -> str:
+    """ASCII without control characters: the text may quote what came from outside."""
+    escaped = text[:REASON_LENGTH].encode("ascii", "backslashreplace").decode()
+    return "".join(character if character.isprintable() else "?" for character in escaped)
 
 
 def _pack(shape: Shape, value: Any) -> Any:
