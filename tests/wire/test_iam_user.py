@@ -72,7 +72,7 @@ async def test_tags_and_boundary_show_on_one_user_and_not_in_lists(aws: AwsWorld
 
     assert made["Tags"] == tags
     assert made["PermissionsBoundary"] == {
-        "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+        "PermissionsBoundaryType": "Policy",
         "PermissionsBoundaryArn": boundary,
     }
     assert (await aws.client.iam("GetUser", UserName="mia"))["User"] == made

@@ -24,6 +24,7 @@ from entrepot.service.event import EventService
 from entrepot.service.garbage import GarbageService
 from entrepot.service.iam.access_key import IamAccessKeyService
 from entrepot.service.iam.group import IamGroupService
+from entrepot.service.iam.tag import IamTagService
 from entrepot.service.iam.user import IamUserService
 from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
@@ -148,6 +149,7 @@ def _services(
         iam_group=IamGroupService(clients, context),
         session=SessionService(database, context, keys, deployment.aws_policies),
         iam_access_key=IamAccessKeyService(clients, context, keys),
+        iam_tag=IamTagService(clients),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         repository_policy=RepositoryPolicyService(clients),

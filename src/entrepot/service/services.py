@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from entrepot.service.garbage import GarbageService
     from entrepot.service.iam.access_key import IamAccessKeyService
     from entrepot.service.iam.group import IamGroupService
+    from entrepot.service.iam.tag import IamTagService
     from entrepot.service.iam.user import IamUserService
     from entrepot.service.identity import IdentityService
     from entrepot.service.image import ImageService
@@ -40,6 +41,7 @@ class Services:
     iam_group: IamGroupService
     session: SessionService
     iam_access_key: IamAccessKeyService
+    iam_tag: IamTagService
     registry_token: RegistryTokenService
     repository: RepositoryService
     repository_policy: RepositoryPolicyService

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from entrepot.transport.aws.validate import ConstraintBroken
 
 _FIRST_LETTER: Final = re.compile(r"(?:^|(?<=\.))[A-Z]")
+_LIST_ITEM: Final = re.compile(r"\.\d+\.member$")
 _PATTERN: Final = "Member must satisfy regular expression pattern: "
 _EMPTY: Final = "Member must have length greater than or equal to 1"
 
@@ -38,10 +39,10 @@ _OF_NAMES: Final = {
 def constraint_fault(service: str, operation: OperationModel, broken: ConstraintBroken) -> RequestFault:
     """What a caller of a service's operation is told."""
     if service == "iam":
-        return RequestFault("ValidationException", iam_sentence(broken.path, broken.rule))
+        return RequestFault("ValidationException", iam_sentence(*_of_whole_list(broken)))
     if service == "sts":
-        path = _with_small_letters(broken.path)
-        return RequestFault("ValidationException", validation_error(path, broken.rule, broken.value))
+        path, rule = _of_whole_list(broken)
+        return RequestFault("ValidationException", validation_error(_with_small_letters(path), rule, broken.value))
     if "InvalidParameterException" in operation.errors:
         return RequestFault("InvalidParameterException", invalid_parameter(*ecr_words(broken.path, broken.rule)))
     return RequestFault("ValidationException", validation_error(broken.path, broken.rule, broken.value))
@@ -54,6 +55,13 @@ def iam_sentence(path: str, rule: str) -> str:
     if own is not None and (rule.startswith(_PATTERN) or rule == _EMPTY):
         return f"The specified value for {member} is invalid. {own}"
     return f"1 validation error detected: Value at '{member}' failed to satisfy constraint: {rule}"
+
+
+def _of_whole_list(broken: ConstraintBroken) -> tuple[str, str]:
+    """Path and rule; where a text in a list breaks one of its rules, IAM and STS name the list and all of the rules."""
+    if broken.item_rules is None:
+        return broken.path, broken.rule
+    return _LIST_ITEM.sub("", broken.path), f"Member must satisfy constraint: [{broken.item_rules}]"
 
 
 def _with_small_letters(path: str) -> str:

@@ -31,6 +31,10 @@ ENUM_ORDER: Final = {
 PATTERN_LENGTH_MAX: Final = 65_536
 """Characters that a pattern looks at where a shape has no maximum of its own; longer text does not satisfy it."""
 
+_PRESENT: Final = "Member must not be null"
+_LEAST: Final = "Member must have {what} greater than or equal to {limit}"
+_MOST: Final = "Member must have {what} less than or equal to {limit}"
+_PATTERN: Final = "Member must satisfy regular expression pattern: {pattern}"
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4,6})")
 _INTEGERS: Final = {"integer": (31, "an Integer"), "long": (63, "a Long")}
 
@@ -42,9 +46,11 @@ class WrongType(Exception):
 class ConstraintBroken(Exception):
     """A member breaks a constraint of its shape."""
 
-    def __init__(self, path: str, rule: str, value: object) -> None:
+    def __init__(self, path: str, rule: str, value: object, item_rules: str | None = None) -> None:
         super().__init__(path, rule)
         self.path, self.rule, self.value = path, rule, value
+        self.item_rules = item_rules
+        """Of a text in a list: every rule that such texts have."""
 
 
 _WITHOUT_LOOKAHEAD: Final = {
@@ -90,7 +96,7 @@ def _structure(shape: Shape) -> Validator:
             if given is not None:
                 typed[name] = validator(given, prefix + name)
             elif name in required:
-                raise ConstraintBroken(prefix + name, "Member must not be null", None)
+                raise ConstraintBroken(prefix + name, _PRESENT, None)
         return typed
 
     return check
@@ -98,6 +104,8 @@ def _structure(shape: Shape) -> Validator:
 
 def _list(shape: Shape) -> Validator:
     validator = compile_shape(shape.element)
+    if shape.element.kind == "string":
+        validator = _item(validator, _rules_of(shape.element))
     length = _length_check(shape)
 
     def check(value: Any, path: str) -> list[Any]:
@@ -107,11 +115,33 @@ def _list(shape: Shape) -> Validator:
         typed = []
         for number, item in enumerate(value, 1):
             if item is None:
-                raise ConstraintBroken(f"{path}.{number}.member", "Member must not be null", None)
+                raise ConstraintBroken(f"{path}.{number}.member", _PRESENT, None)
             typed.append(validator(item, f"{path}.{number}.member"))
         return typed
 
     return check
+
+
+def _item(validator: Validator, rules: str) -> Validator:
+    def check(value: Any, path: str) -> Any:
+        try:
+            return validator(value, path)
+        except ConstraintBroken as error:
+            raise ConstraintBroken(error.path, error.rule, error.value, rules) from error
+
+    return check
+
+
+def _rules_of(shape: Shape) -> str:
+    """All rules of a text, in the order in which AWS lists them."""
+    rules = []
+    if shape.maximum is not None:
+        rules.append(_MOST.format(what="length", limit=shape.maximum))
+    if shape.minimum is not None:
+        rules.append(_LEAST.format(what="length", limit=shape.minimum))
+    if shape.pattern is not None:
+        rules.append(_PATTERN.format(pattern=shape.pattern))
+    return ", ".join([*rules, _PRESENT])
 
 
 def _map(shape: Shape) -> Validator:
@@ -142,7 +172,7 @@ def _string(shape: Shape) -> Validator:
         length(len(value), path, value)
         _check_characters(value, path)
         if pattern is not None and (len(value) > PATTERN_LENGTH_MAX or pattern.fullmatch(value) is None):
-            raise ConstraintBroken(path, f"Member must satisfy regular expression pattern: {shape.pattern}", value)
+            raise ConstraintBroken(path, _PATTERN.format(pattern=shape.pattern), value)
         return value
 
     return check
@@ -244,9 +274,9 @@ def _length_check(shape: Shape) -> Callable[[int, str, Any], None]:
 
     def check(length: int, path: str, value: Any) -> None:
         if length < low:
-            raise ConstraintBroken(path, f"Member must have length greater than or equal to {low}", value)
+            raise ConstraintBroken(path, _LEAST.format(what="length", limit=low), value)
         if high is not None and length > high:
-            raise ConstraintBroken(path, f"Member must have length less than or equal to {high}", value)
+            raise ConstraintBroken(path, _MOST.format(what="length", limit=high), value)
 
     return check
 
@@ -256,9 +286,9 @@ def _range_check(shape: Shape) -> Callable[[float, str], None]:
 
     def check(value: float, path: str) -> None:
         if low is not None and value < low:
-            raise ConstraintBroken(path, f"Member must have value greater than or equal to {low}", value)
+            raise ConstraintBroken(path, _LEAST.format(what="value", limit=low), value)
         if high is not None and value > high:
-            raise ConstraintBroken(path, f"Member must have value less than or equal to {high}", value)
+            raise ConstraintBroken(path, _MOST.format(what="value", limit=high), value)
 
     return check
 

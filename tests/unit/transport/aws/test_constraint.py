@@ -41,3 +41,19 @@ def test_words(service: str, operation: str, broken: ConstraintBroken, code: str
     fault = constraint_fault(service, service_model(service).operation(operation), broken).fault
 
     assert (fault.code, fault.message, fault.status) == (code, message, 400)
+
+
+def test_a_text_in_a_list_breaks_a_rule_of_the_list() -> None:
+    broken = ConstraintBroken("TagKeys.2.member", LENGTH, "x", "Member must be good, Member must not be null")
+    said = {
+        service: constraint_fault(service, service_model(service).operation(operation), broken).fault.message
+        for service, operation in (("iam", "UntagUser"), ("sts", "AssumeRole"))
+    }
+
+    rule = (
+        "failed to satisfy constraint: Member must satisfy constraint: [Member must be good, Member must not be null]"
+    )
+    assert said == {
+        "iam": f"1 validation error detected: Value at 'tagKeys' {rule}",
+        "sts": f"1 validation error detected: Value 'x' at 'tagKeys' {rule}",
+    }

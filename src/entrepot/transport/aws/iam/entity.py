@@ -53,8 +53,11 @@ def pack_tag(tag: tuple[str, str]) -> dict[str, str]:
 
 
 def pack_attributes(entity: Entity, tags: Mapping[str, str]) -> dict[str, Any]:
-    """What only the answers about a single user or role show; absent where there is nothing."""
-    boundary = {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": entity.boundary}
+    """What only the answers about a single user or role show; absent where there is nothing.
+
+    AWS answers the type `Policy`, whatever its model says.
+    """
+    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": entity.boundary}
     return {
         "PermissionsBoundary": boundary if entity.boundary else None,
         "Tags": [pack_tag(tag) for tag in tags.items()] or None,
