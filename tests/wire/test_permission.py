@@ -48,7 +48,12 @@ ACTIONS = [
     ),
     (
         f"POST /v2/app/blobs/uploads/?mount={LAYER}&from=source",
-        [("ecr:InitiateLayerUpload", "app"), ("ecr:GetDownloadUrlForLayer", "source")],
+        [
+            ("ecr:InitiateLayerUpload", "app"),
+            ("ecr:UploadLayerPart", "app"),
+            ("ecr:CompleteLayerUpload", "app"),
+            ("ecr:GetDownloadUrlForLayer", "source"),
+        ],
     ),
     ("GET /v2/app/tags/list", [("ecr:ListImages", "app")]),
     (f"GET /v2/app/referrers/{LAYER}", [("ecr:BatchGetImage", "app")]),
@@ -105,20 +110,22 @@ async def test_actions(
     decisions.asked.clear()
     await send(sqlite_registry, request_line)
     assert decisions.asked == actions
-    for action, name in actions:
-        if name != "source" and not request_line.startswith("HEAD /v2/app/blobs"):
+    for action, _ in actions:
+        is_needed = "mount=" not in request_line or action == "ecr:InitiateLayerUpload"
+        if is_needed and not request_line.startswith("HEAD /v2/app/blobs"):
             decisions.denied = {action}
             status, codes = await send(sqlite_registry, request_line)
             assert (status, codes) == (403, [] if request_line.startswith("HEAD") else ["DENIED"])
 
 
-async def test_a_mount_from_a_forbidden_source_is_an_upload(
-    sqlite_registry: RunningRegistry, decisions: Decisions
+@pytest.mark.parametrize("absent", ["ecr:GetDownloadUrlForLayer", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"])
+async def test_a_mount_without_reading_there_or_publishing_here_is_an_upload(
+    sqlite_registry: RunningRegistry, decisions: Decisions, absent: str
 ) -> None:
     for name in ("app", "source"):
         await sqlite_registry.create_repository(name)
     await sqlite_registry.client.put_blob("source", b"layer")
-    decisions.denied = {"ecr:GetDownloadUrlForLayer"}
+    decisions.denied = {absent}
     path = f"/v2/app/blobs/uploads/?mount={LAYER}&from=source"
     assert (await sqlite_registry.client.send("POST", path)).status == 202
     decisions.denied = set()

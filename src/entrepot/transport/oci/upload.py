@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 START = "ecr:InitiateLayerUpload"
 APPEND = "ecr:UploadLayerPart"
 COMPLETE = "ecr:CompleteLayerUpload"
+PUBLISH = (APPEND, COMPLETE)
+"""What makes a blob of a repository beside START, whether its bytes come along or are there already."""
 MOUNT_SOURCE = "ecr:GetDownloadUrlForLayer"
 
 
@@ -116,9 +118,14 @@ class UploadHandlers:
         return answer.empty(204, {})
 
     async def _mount(self, call: Call, epoch: int | None, target: RepositoryName, source: str, digest: Digest) -> bool:
-        """Whether the blob is linked now; missing, forbidden and malformed sources are all the same False."""
+        """Whether the blob is linked now; missing, forbidden and malformed sources are all the same False.
+
+        It takes what uploading it would take, and what reading it from the source does.
+        """
         try:
             named = parse_repository_name(source)
+            for action in PUBLISH:
+                await self._access.permit(call, epoch, action, target)
             await self._access.permit(call, epoch, MOUNT_SOURCE, named)
         except (NameInvalid, AccessDenied):
             return False
@@ -127,7 +134,7 @@ class UploadHandlers:
     async def _take_whole(
         self, call: Call, epoch: int | None, repository: RepositoryName, digest: Digest
     ) -> StreamResponse:
-        for action in (APPEND, COMPLETE):
+        for action in PUBLISH:
             await self._access.permit(call, epoch, action, repository)
         registry, account_id, body = call.registry, call.account_id, call.exchange.body
         upload = await self._uploads.start(registry, repository, call.principal, UploadKind.OCI, digest.algorithm)
