@@ -24,6 +24,7 @@ from entrepot.service.event import EventService
 from entrepot.service.garbage import GarbageService
 from entrepot.service.iam.access_key import IamAccessKeyService
 from entrepot.service.iam.group import IamGroupService
+from entrepot.service.iam.role import IamRoleService
 from entrepot.service.iam.tag import IamTagService
 from entrepot.service.iam.user import IamUserService
 from entrepot.service.identity import IdentityService
@@ -147,6 +148,7 @@ def _services(
         access=AccessService(database, deployment.aws_policies),
         iam_user=IamUserService(clients, context, deployment.aws_policies),
         iam_group=IamGroupService(clients, context),
+        iam_role=IamRoleService(clients, context, deployment.aws_policies),
         session=SessionService(database, context, keys, deployment.aws_policies),
         iam_access_key=IamAccessKeyService(clients, context, keys),
         iam_tag=IamTagService(clients),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from entrepot.domain.iam_error import InvalidSessionTag, NeverAllowed, PackedPolicyTooLarge, ValidationFailed
+from entrepot.domain.iam_tag import DUPLICATE, RESERVED
 from entrepot.domain.limit import (
     CHAINED_SESSION_SECONDS_MAX,
     ROLE_SESSION_SECONDS_DEFAULT,
@@ -108,9 +109,9 @@ def _tags(request: SessionRequest, caller: Session | None) -> dict[str, str]:
     given, inherited = dict(request.tags), inherited_tags(caller)
     keys = _lower(given)
     if len(keys) < len(request.tags):
-        raise InvalidSessionTag("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+        raise InvalidSessionTag(DUPLICATE)
     if any(key.startswith(_RESERVED) for key in keys):
-        raise InvalidSessionTag("Tag keys cannot begin with aws:, which is reserved.")
+        raise InvalidSessionTag(RESERVED)
     if not _lower(request.transitive_tag_keys) <= keys:
         raise InvalidSessionTag("The specified transitive tag key must be included in the requested tags.")
     if keys & _lower(inherited):

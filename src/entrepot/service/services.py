@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from entrepot.service.garbage import GarbageService
     from entrepot.service.iam.access_key import IamAccessKeyService
     from entrepot.service.iam.group import IamGroupService
+    from entrepot.service.iam.role import IamRoleService
     from entrepot.service.iam.tag import IamTagService
     from entrepot.service.iam.user import IamUserService
     from entrepot.service.identity import IdentityService
@@ -39,6 +40,7 @@ class Services:
     access: AccessService
     iam_user: IamUserService
     iam_group: IamGroupService
+    iam_role: IamRoleService
     session: SessionService
     iam_access_key: IamAccessKeyService
     iam_tag: IamTagService

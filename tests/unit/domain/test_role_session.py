@@ -93,7 +93,7 @@ def test_tags_that_do_not_pass_on_are_gone() -> None:
             {"tags": (("TEAM", "db"),)},
             "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from",
         ),
-        ({"tags": (("AWS:team", "db"),)}, "Tag keys cannot begin with aws:"),
+        ({"tags": (("AWS:team", "db"),)}, "The tag key prefix 'aws:' is reserved"),
     ],
 )
 def test_tags_that_a_session_cannot_have(given: dict[str, Any], sentence: str) -> None:

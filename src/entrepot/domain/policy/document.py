@@ -88,7 +88,7 @@ def _load(text: str, kind: Kind) -> dict[str, Any]:
     except DocumentInvalid as error:
         cause = error.__cause__
         place = f"line {cause.lineno} column {cause.colno}" if isinstance(cause, json.JSONDecodeError) else error.detail
-        raise PolicyInvalid(Fault.SYNTAX, place) from error
+        raise PolicyInvalid(Fault.JSON if kind is Kind.TRUST else Fault.SYNTAX, place) from error
 
 
 def _check_sids_unique(statements: list[RawStatement]) -> None:

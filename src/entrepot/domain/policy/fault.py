@@ -12,6 +12,7 @@ class Fault(Enum):
     """What can be wrong with a document. The value is IAM's sentence; braces stand for what was found."""
 
     SYNTAX = "Syntax errors in policy."
+    JSON = "This policy contains invalid Json"
     TOO_LONG = "Cannot exceed quota for PolicySize: {found}"
     VERSION = "Policy document must be version 2012-10-17 or greater."
     LEGACY = "The policy failed legacy parsing"

@@ -47,6 +47,11 @@ def pack_group(group: Entity) -> dict[str, Any]:
     return _pack(group, "GroupName", "GroupId")
 
 
+def pack_role(role: Entity) -> dict[str, Any]:
+    """What every answer says of a role."""
+    return _pack(role, "RoleName", "RoleId")
+
+
 def pack_tag(tag: tuple[str, str]) -> dict[str, str]:
     """One tag."""
     return {"Key": tag[0], "Value": tag[1]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from entrepot.transport.aws.call import Handler
-from entrepot.transport.aws.iam import access_key, group, tag, user
+from entrepot.transport.aws.iam import access_key, group, role, tag, user
 from entrepot.transport.aws.model import service_model
 from entrepot.transport.aws.resource import ResourceKind
 from entrepot.transport.aws.row import Row, row
@@ -17,6 +17,7 @@ _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
     **access_key.OPERATIONS,
     **group.OPERATIONS,
     **tag.OPERATIONS,
+    **role.OPERATIONS,
     **user.OPERATIONS,
 }
 """By name: what each is authorised on, and its handler."""
