@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from entrepot.domain.iam import EntityKind
-from tests.support.aws import AwsWorld, Reply
-from tests.support.iam_rows import put_entity
+from entrepot.store.metadata.iam_entity import find_entity
+from entrepot.store.metadata.identity import raise_access_epoch
+from tests.support.aws import AwsClient, AwsWorld, Reply
+from tests.support.iam_rows import document, put_entity, put_inline
 from tests.support.policy import text_of
 from tests.support.registry import HOME, OTHER_ACCOUNT
 
@@ -171,6 +175,56 @@ async def test_what_a_stranger_may_set_he_may_lock_himself_out_of(aws: AwsWorld)
     assert reply.message.startswith("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'The policy would")
     reply = await aws.stranger.ecr("SetRepositoryPolicy", **theirs, policyText=policy["policyText"])
     assert reply["registryId"] == HOME.account_id
+
+
+async def new_user(aws: AwsWorld, name: str) -> AwsClient:
+    """A user without any policy, with an access key."""
+    await aws.client.iam("CreateUser", UserName=name)
+    key = (await aws.client.iam("CreateAccessKey", UserName=name))["AccessKey"]
+    return replace(aws.client, key=(key["AccessKeyId"], key["SecretAccessKey"]))
+
+
+async def test_who_is_made_again_under_the_same_name_gains_nothing(aws: AwsWorld) -> None:
+    await aws.create(NAME)
+    ana = f"arn:aws:iam::{HOME.account_id}:user/ana"
+    first = await new_user(aws, "ana")
+    assert (await first.ecr("ListImages", repositoryName=NAME)).code == "AccessDeniedException"
+    text = policy_of({"AWS": ana})
+    await aws.client.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=text)
+    assert (await first.ecr("ListImages", repositoryName=NAME)).status == 200
+
+    unique_id = (await aws.client.iam("GetUser", UserName="ana"))["User"]["UserId"]
+    await aws.client.iam("DeleteAccessKey", UserName="ana", AccessKeyId=first.key[0])
+    assert (await aws.client.iam("DeleteUser", UserName="ana")).status == 200
+    second = await new_user(aws, "ana")
+
+    assert (await second.ecr("ListImages", repositoryName=NAME)).code == "AccessDeniedException"
+    shown = (await aws.client.ecr("GetRepositoryPolicy", repositoryName=NAME))["policyText"]
+    assert json.loads(shown)["Statement"][0]["Principal"] == {"AWS": unique_id}
+    reply = await aws.client.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=shown)
+    assert error_of(reply) == refusal("Principal not found")
+    await aws.client.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=text)
+    assert (await second.ecr("ListImages", repositoryName=NAME)).status == 200
+
+
+async def test_a_user_whom_only_the_policy_lets_in_must_not_shut_himself_out(aws: AwsWorld) -> None:
+    await aws.create(NAME)
+    user = await new_user(aws, "ana")
+    own = policy_of({"AWS": f"arn:aws:iam::{HOME.account_id}:user/ana"}, "ecr:SetRepositoryPolicy")
+    await aws.client.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=own)
+
+    reply = await user.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=policy_of())
+    assert reply.message.startswith("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'The policy would")
+    assert (await user.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=own)).status == 200
+
+    def allow(connection: Connection) -> None:
+        ana = find_entity(connection, HOME.account_id, EntityKind.USER, "ana")
+        assert ana
+        put_inline(connection, ana, "all", document("ecr:*"))
+        raise_access_epoch(connection, HOME.account_id)
+
+    await aws.registry.database.write(allow)
+    assert (await user.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=policy_of())).status == 200
 
 
 # ── registry policies ────────────────────────────────────────────────────────────────────────
