@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.image_layout import ImageLayout
 from tests.support.programs import CLIENTS, require
+from tests.support.server import Server
 from tests.support.standard_images import standard_images
+from tests.support.terraform import Terraform
 from tests.support.world import World, open_world
 
 
@@ -35,3 +37,14 @@ def world(images: ImageLayout) -> Iterator[World]:
     the sandbox image in `pause`."""
     with open_world() as opened:
         yield opened
+
+
+@pytest.fixture
+def terraform(tmp_path: Path) -> Iterator[Terraform]:
+    """Terraform in a directory of its own, before a server over plain HTTP on a loopback port."""
+    server = Server(tmp_path / "data", tmp_path / "home")
+    server.start()
+    try:
+        yield Terraform(tmp_path / "terraform", server)
+    finally:
+        server.close()
