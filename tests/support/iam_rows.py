@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from sqlalchemy import Connection, insert
 
@@ -24,11 +25,21 @@ from entrepot.store.metadata.schema import (
 )
 from tests.support.service import ACCOUNT
 
+if TYPE_CHECKING:
+    from tests.support.aws import AwsWorld
+
 
 def document(action: str | list[str] = "ecr:ListImages", effect: str = "Allow", **members: Any) -> str:
     """A policy of one statement about everything."""
     statement = {"Effect": effect, "Action": action, "Resource": "*", **members}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def decoded(text: str) -> dict[str, Any]:
+    """A document as an answer of IAM has it, percent-encoded."""
+    assert "{" not in text
+    found: dict[str, Any] = json.loads(unquote(text))
+    return found
 
 
 def put_entity(
@@ -70,6 +81,13 @@ def attach(connection: Connection, entity: Entity, arn: str) -> None:
 
 def join(connection: Connection, group: Entity, user: Entity) -> None:
     connection.execute(insert(iam_member).values(group_id=group.id, user_id=user.id))
+
+
+async def held_by(aws: AwsWorld, word: str, name: str) -> str:
+    """A user, group or role (`word` is `User`, `Group` or `Role`) that policies can hang on; its name."""
+    kind = EntityKind(word.lower())
+    await aws.registry.database.write(lambda connection: put_entity(connection, kind, name))
+    return name
 
 
 def put_tag(connection: Connection, entity: Entity, key: str, value: str) -> None:

@@ -23,7 +23,12 @@ from entrepot.service.context import Context
 from entrepot.service.event import EventService
 from entrepot.service.garbage import GarbageService
 from entrepot.service.iam.access_key import IamAccessKeyService
+from entrepot.service.iam.attachment import IamAttachmentService
+from entrepot.service.iam.boundary import IamBoundaryService
 from entrepot.service.iam.group import IamGroupService
+from entrepot.service.iam.inline_policy import IamInlinePolicyService
+from entrepot.service.iam.policy import IamPolicyService
+from entrepot.service.iam.policy_version import IamPolicyVersionService
 from entrepot.service.iam.role import IamRoleService
 from entrepot.service.iam.tag import IamTagService
 from entrepot.service.iam.user import IamUserService
@@ -138,20 +143,25 @@ def assemble(
 def _services(
     deployment: Deployment, database: Database, context: Context, keys: KeyService, storage: Storage
 ) -> Services:
-    settings, clients = deployment.settings, ClientDatabase(database)
+    settings, aws, clients = deployment.settings, deployment.aws_policies, ClientDatabase(database)
     promise = BlobPromise(settings.blob_promise_seconds)
     account_setting = AccountSettingService(clients, context, AWS_DEFAULTS if settings.aws_defaults else DEFAULTS)
     return Services(
         context=context,
         key=keys,
         identity=IdentityService(database, context, keys),
-        access=AccessService(database, deployment.aws_policies),
-        iam_user=IamUserService(clients, context, deployment.aws_policies),
+        access=AccessService(database, aws),
+        iam_user=IamUserService(clients, context, aws),
         iam_group=IamGroupService(clients, context),
-        iam_role=IamRoleService(clients, context, deployment.aws_policies),
-        session=SessionService(database, context, keys, deployment.aws_policies),
+        iam_role=IamRoleService(clients, context, aws),
+        session=SessionService(database, context, keys, aws),
         iam_access_key=IamAccessKeyService(clients, context, keys),
         iam_tag=IamTagService(clients),
+        iam_policy=IamPolicyService(clients, context, aws),
+        iam_policy_version=IamPolicyVersionService(clients, context, aws),
+        iam_inline_policy=IamInlinePolicyService(clients),
+        iam_attachment=IamAttachmentService(clients, context, aws),
+        iam_boundary=IamBoundaryService(clients, aws),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         repository_policy=RepositoryPolicyService(clients),

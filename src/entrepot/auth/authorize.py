@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final, cast
 from entrepot.auth.condition_key import CLOCK_KEYS, RequestContext, RequestFacts, Values
 from entrepot.domain.arn import entity_of, repository_of
 from entrepot.domain.error import AccessDenied
+from entrepot.domain.iam import EntityKind
+from entrepot.domain.managed_policy import AWS_ACCOUNT
 from entrepot.domain.policy.action import TRUST_ACTIONS
 from entrepot.domain.policy.evaluate import Decision, Policies, Request, evaluate
 from entrepot.domain.policy.index import PolicySet
@@ -30,6 +32,17 @@ if TYPE_CHECKING:
 ANY_RESOURCE: Final = "*"
 DECISIONS_MAX: Final = 4_096
 """Decisions that a worker remembers for each caller."""
+
+_OF_EVERYBODY: Final = frozenset(
+    {
+        "iam:getpolicy",
+        "iam:getpolicyversion",
+        "iam:listentitiesforpolicy",
+        "iam:listpolicytags",
+        "iam:listpolicyversions",
+    }
+)
+"""What can be asked of AWS's managed policies, as if they belonged to whoever asks; nothing changes them."""
 
 _ACCOUNT_FIELD: Final = 4
 """Of an ARN's six fields: arn, partition, service, region, account, resource."""
@@ -106,10 +119,15 @@ class Authorizer:
                 return await self._access.stranger_repository(owner, name)
             return await self._access.named_repository(owner, name)
         if entity := entity_of(arn):
-            trusts = action.lower() in TRUST_ACTIONS
-            found = await self._access.entity(*entity, trusts=trusts)
-            return found or ResourceAccess(entity[0], PolicySet() if trusts else None)
+            return await self._entity(caller, action, entity)
         return ResourceAccess(_account_of(arn))
+
+    async def _entity(self, caller: Caller, action: str, entity: tuple[str, EntityKind, str]) -> ResourceAccess:
+        if entity[0] == AWS_ACCOUNT:
+            return ResourceAccess(caller.account_id if action.lower() in _OF_EVERYBODY else AWS_ACCOUNT)
+        trusts = action.lower() in TRUST_ACTIONS
+        found = await self._access.entity(*entity, trusts=trusts)
+        return found or ResourceAccess(entity[0], PolicySet() if trusts else None)
 
 
 def _recall(

@@ -5,6 +5,8 @@ Spec: IAM API, errors of each operation. `transport/aws/iam/error.py` has code, 
 
 from __future__ import annotations
 
+from enum import Enum
+
 from entrepot.domain.error import RegistryError
 
 
@@ -36,6 +38,22 @@ class DeleteConflict(IamError):
         self.remedy = remedy
 
 
+class PolicyBond(Enum):
+    """What keeps a managed policy or one of its versions from being deleted."""
+
+    ATTACHED = "attached"
+    VERSIONS = "versions"
+    DEFAULT = "default"
+
+
+class PolicyNotDeletable(IamError):
+    """A policy that somebody has or that has other versions, or a version that is the default."""
+
+    def __init__(self, bond: PolicyBond) -> None:
+        super().__init__(bond)
+        self.bond = bond
+
+
 class QuotaExceeded(IamError):
     """A count of IAM is used up: `quota` as AWS names it, such as `AccessKeysPerUser`, and its value."""
 
@@ -52,6 +70,14 @@ class UnknownAccessKey(IamError):
         self.principal_arn, self.access_key_id = principal_arn, access_key_id
 
 
+class InlineTooLong(IamError):
+    """All inline policies of a user, group or role together would have more than `limit` characters."""
+
+    def __init__(self, kind: str, name: str, limit: int) -> None:
+        super().__init__(kind, name, limit)
+        self.kind, self.name, self.limit = kind, name, limit
+
+
 class MalformedPolicy(IamError):
     """A policy document that IAM cannot take; `sentence` is IAM's own."""
 
@@ -66,6 +92,14 @@ class InvalidInput(IamError):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class InvalidValue(IamError):
+    """A value that cannot be what its parameter names."""
+
+    def __init__(self, parameter: str, value: str) -> None:
+        super().__init__(parameter, value)
+        self.parameter, self.value = parameter, value
 
 
 class ValidationFailed(IamError):

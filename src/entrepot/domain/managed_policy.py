@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Final, NamedTuple
 
 AWS_ACCOUNT: Final = "aws"
@@ -64,6 +65,26 @@ class ManagedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyView:
+    """A managed policy as one account sees it."""
+
+    policy: ManagedPolicy
+    attachments: int = 0
+    """Users, groups and roles of the account on which it hangs."""
+    boundaries: int = 0
+    """Users and roles of the account that it bounds."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class PolicyUse(Enum):
+    """What a list of policies can be narrowed to; the values are IAM's PolicyUsageType."""
+
+    ANY = ""
+    PERMISSIONS = "PermissionsPolicy"
+    BOUNDARY = "PermissionsBoundary"
+
+
+@dataclass(frozen=True, slots=True)
 class AwsPolicy:
     """A managed policy of AWS: nobody can change it."""
 
@@ -78,11 +99,11 @@ class AwsPolicy:
 
 
 class AwsPolicies(Mapping[str, AwsPolicy]):
-    """AWS's managed policies that this registry knows, by ARN. Immutable."""
+    """AWS's managed policies that this registry knows, by ARN, oldest first as AWS lists them. Immutable."""
 
     def __init__(self, policies: Iterable[AwsPolicy] = ()) -> None:
         named = {str(policy.policy.arn): policy for policy in policies}
-        self._policies = {arn: named[arn] for arn in sorted(named, key=lambda arn: arn.rpartition("/")[2].lower())}
+        self._policies = dict(sorted(named.items(), key=lambda item: (item[1].policy.created_at, item[0])))
 
     def __getitem__(self, arn: str) -> AwsPolicy:
         return self._policies[arn]

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from entrepot.service.context import Context
     from entrepot.service.garbage import GarbageService
     from entrepot.service.iam.access_key import IamAccessKeyService
+    from entrepot.service.iam.attachment import IamAttachmentService
+    from entrepot.service.iam.boundary import IamBoundaryService
     from entrepot.service.iam.group import IamGroupService
+    from entrepot.service.iam.inline_policy import IamInlinePolicyService
+    from entrepot.service.iam.policy import IamPolicyService
+    from entrepot.service.iam.policy_version import IamPolicyVersionService
     from entrepot.service.iam.role import IamRoleService
     from entrepot.service.iam.tag import IamTagService
     from entrepot.service.iam.user import IamUserService
@@ -44,6 +49,11 @@ class Services:
     session: SessionService
     iam_access_key: IamAccessKeyService
     iam_tag: IamTagService
+    iam_policy: IamPolicyService
+    iam_policy_version: IamPolicyVersionService
+    iam_inline_policy: IamInlinePolicyService
+    iam_attachment: IamAttachmentService
+    iam_boundary: IamBoundaryService
     registry_token: RegistryTokenService
     repository: RepositoryService
     repository_policy: RepositoryPolicyService

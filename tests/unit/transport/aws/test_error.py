@@ -9,6 +9,7 @@ import pytest
 
 from entrepot.domain import error as domain
 from entrepot.domain.digest import Digest
+from entrepot.domain.iam_error import PolicyBond
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.registry import Registry
 from entrepot.transport.aws.error import ROWS, fault_of, internal_failure
@@ -169,6 +170,7 @@ def test_words(error: domain.RegistryError, code: str, message: str) -> None:
 def test_every_row_writes_its_words_from_the_fields() -> None:
     """Each error made with stand-ins for its fields gives a sentence without a blank."""
     stand_ins = {
+        "bond": PolicyBond.ATTACHED,
         "registry": REGISTRY,
         "image_id": ImageId(DIGEST),
         "digests": [DIGEST],

@@ -9,6 +9,7 @@ from typing import Final
 
 from entrepot.domain import iam_error as iam
 from entrepot.domain.error import RegistryError
+from entrepot.domain.iam_limit import POLICY_VERSIONS
 from entrepot.transport.aws.error_row import Row
 
 _NOT_FOUND: Final = {
@@ -17,7 +18,20 @@ _NOT_FOUND: Final = {
     "user": "The user with name {name} cannot be found.",
     "group": "The group with name {name} cannot be found.",
     "role": "The role with name {name} cannot be found.",
-    "policy": "Policy {name} does not exist or is not attachable.",
+    "policy": "Policy {name} was not found.",
+    "attachable policy": "Policy {name} does not exist or is not attachable.",
+    "user policy": "The user policy with name {name} cannot be found.",
+    "group policy": "The group policy with name {name} cannot be found.",
+    "role policy": "The role policy with name {name} cannot be found.",
+}
+
+_BONDS: Final = {
+    iam.PolicyBond.ATTACHED: "Cannot delete a policy attached to entities.",
+    iam.PolicyBond.VERSIONS: (
+        "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
+        "The default version is deleted with the policy."
+    ),
+    iam.PolicyBond.DEFAULT: "Cannot delete the default version of a policy.",
 }
 
 
@@ -33,17 +47,37 @@ def _unknown_key(error: iam.UnknownAccessKey) -> str:
 
 
 def _exists(error: iam.EntityAlreadyExists) -> str:
+    if error.kind == "policy":
+        return f"A policy called {error.name} already exists. Duplicate names are not allowed."
     return f"{error.kind.capitalize()} with name {error.name} already exists."
+
+
+def _quota(error: iam.QuotaExceeded) -> str:
+    if error.quota == POLICY_VERSIONS.name:
+        return (
+            f"A managed policy can have up to {error.limit} versions. Before you create a new version, you must delete "
+            "an existing version."
+        )
+    return f"Cannot exceed quota for {error.quota}: {error.limit}"
+
+
+def _inline(error: iam.InlineTooLong) -> str:
+    return f"Maximum policy size of {error.limit} bytes exceeded for {error.kind} {error.name}"
 
 
 ROWS: Final[dict[type[RegistryError], Row]] = {
     iam.EntityNotFound: Row("NoSuchEntity", _not_found, 404),
     iam.EntityAlreadyExists: Row("EntityAlreadyExists", _exists, 409),
     iam.DeleteConflict: Row("DeleteConflict", lambda e: f"Cannot delete entity, must {e.remedy}.", 409),
-    iam.QuotaExceeded: Row("LimitExceeded", lambda e: f"Cannot exceed quota for {e.quota}: {e.limit}", 409),
     iam.UnknownAccessKey: Row("AccessDeniedException", _unknown_key),
+    iam.PolicyNotDeletable: Row("DeleteConflict", lambda e: _BONDS[e.bond], 409),
+    iam.QuotaExceeded: Row("LimitExceeded", _quota, 409),
+    iam.InlineTooLong: Row("LimitExceeded", _inline, 409),
     iam.MalformedPolicy: Row("MalformedPolicyDocument", lambda e: e.sentence),
     iam.InvalidInput: Row("InvalidInput", lambda e: e.detail),
+    iam.InvalidValue: Row(
+        "InvalidParameterValue", lambda e: f"Value ({e.value}) for parameter {e.parameter} is invalid."
+    ),
     iam.ValidationFailed: Row("ValidationError", lambda e: e.detail),
     iam.NotModifiable: Row("UnmodifiableEntity", lambda e: e.detail),
     iam.NeverAllowed: Row("AccessDeniedException", lambda e: e.sentence),

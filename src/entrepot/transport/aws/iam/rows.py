@@ -8,16 +8,32 @@ from __future__ import annotations
 from typing import Final
 
 from entrepot.transport.aws.call import Handler
-from entrepot.transport.aws.iam import access_key, group, role, tag, user
+from entrepot.transport.aws.iam import (
+    access_key,
+    attachment,
+    boundary,
+    group,
+    inline_policy,
+    policy,
+    policy_version,
+    role,
+    tag,
+    user,
+)
 from entrepot.transport.aws.model import service_model
 from entrepot.transport.aws.resource import ResourceKind
 from entrepot.transport.aws.row import Row, row
 
 _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
     **access_key.OPERATIONS,
+    **attachment.OPERATIONS,
+    **boundary.OPERATIONS,
     **group.OPERATIONS,
     **tag.OPERATIONS,
     **role.OPERATIONS,
+    **inline_policy.OPERATIONS,
+    **policy.OPERATIONS,
+    **policy_version.OPERATIONS,
     **user.OPERATIONS,
 }
 """By name: what each is authorised on, and its handler."""
