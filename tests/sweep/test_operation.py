@@ -62,13 +62,12 @@ def test_every_row_that_works_finds_its_resources_in_its_own_input() -> None:
         if row.handler is None:
             continue
         shape = MODELS[row.service].operation_model(row.name).input_shape
-        given = example(shape)
+        members = {} if shape is None else shape.members
+        given = {} if shape is None else example(shape)
         target = target_of(row.resource, OWN, given)
-        takes_repository = shape is not None and any(
-            name in shape.members for name in ("repositoryName", "repositoryNames", "resourceArn")
-        )
+        takes_repository = any(name in members for name in ("repositoryName", "repositoryNames", "resourceArn"))
         assert takes_repository == any("repository/" in arn for arn in target.arns), row.name
-        if "registryId" in shape.members:
+        if "registryId" in members:
             foreign = target_of(row.resource, OWN, given | {"registryId": "999999999999"})
             assert foreign.registry.account_id == "999999999999"
             assert all(":999999999999:" in arn for arn in foreign.arns), row.name

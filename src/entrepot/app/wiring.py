@@ -23,6 +23,7 @@ from entrepot.service.context import Context
 from entrepot.service.event import EventService
 from entrepot.service.garbage import GarbageService
 from entrepot.service.iam.access_key import IamAccessKeyService
+from entrepot.service.iam.account import IamAccountService
 from entrepot.service.iam.attachment import IamAttachmentService
 from entrepot.service.iam.boundary import IamBoundaryService
 from entrepot.service.iam.group import IamGroupService
@@ -162,6 +163,7 @@ def _services(
         iam_inline_policy=IamInlinePolicyService(clients),
         iam_attachment=IamAttachmentService(clients, context, aws),
         iam_boundary=IamBoundaryService(clients, aws),
+        iam_account=IamAccountService(clients),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         repository_policy=RepositoryPolicyService(clients),

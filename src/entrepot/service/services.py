@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from entrepot.service.context import Context
     from entrepot.service.garbage import GarbageService
     from entrepot.service.iam.access_key import IamAccessKeyService
+    from entrepot.service.iam.account import IamAccountService
     from entrepot.service.iam.attachment import IamAttachmentService
     from entrepot.service.iam.boundary import IamBoundaryService
     from entrepot.service.iam.group import IamGroupService
@@ -54,6 +55,7 @@ class Services:
     iam_inline_policy: IamInlinePolicyService
     iam_attachment: IamAttachmentService
     iam_boundary: IamBoundaryService
+    iam_account: IamAccountService
     registry_token: RegistryTokenService
     repository: RepositoryService
     repository_policy: RepositoryPolicyService

@@ -10,6 +10,7 @@ from __future__ import annotations
 from entrepot.store.metadata.schema.account import (
     access_key,
     account,
+    account_alias,
     encryption_domain,
     master_key_check,
     registry,
@@ -35,6 +36,7 @@ from entrepot.store.metadata.schema.upload import doomed_object, file_store, upl
 __all__ = [
     "access_key",
     "account",
+    "account_alias",
     "blob",
     "collection_hold",
     "doomed_object",

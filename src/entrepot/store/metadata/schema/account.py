@@ -15,6 +15,14 @@ account = Table(
     Column("created_at", Long, nullable=False),
 )
 
+account_alias = Table(
+    "account_alias",
+    metadata,
+    Column("account_id", Name, ForeignKey(account.c.id), primary_key=True),  # an account has one alias at most
+    Column("alias", Name, nullable=False),
+    UniqueConstraint("alias"),
+)
+
 registry = Table(
     "registry",
     metadata,

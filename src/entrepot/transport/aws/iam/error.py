@@ -14,6 +14,7 @@ from entrepot.transport.aws.error_row import Row
 
 _NOT_FOUND: Final = {
     "access key": "The Access Key with id {name} cannot be found.",
+    "login profile": "Login Profile for User {name} cannot be found.",
     "boundary": "Scope ARN: {name} does not exist or is not attachable.",
     "user": "The user with name {name} cannot be found.",
     "group": "The group with name {name} cannot be found.",
@@ -23,6 +24,11 @@ _NOT_FOUND: Final = {
     "user policy": "The user policy with name {name} cannot be found.",
     "group policy": "The group policy with name {name} cannot be found.",
     "role policy": "The role policy with name {name} cannot be found.",
+}
+
+_EXISTS: Final = {
+    "policy": "A policy called {name} already exists. Duplicate names are not allowed.",
+    "account alias": "The account alias {name} already exists.",
 }
 
 _BONDS: Final = {
@@ -47,9 +53,9 @@ def _unknown_key(error: iam.UnknownAccessKey) -> str:
 
 
 def _exists(error: iam.EntityAlreadyExists) -> str:
-    if error.kind == "policy":
-        return f"A policy called {error.name} already exists. Duplicate names are not allowed."
-    return f"{error.kind.capitalize()} with name {error.name} already exists."
+    return _EXISTS.get(error.kind, "{kind} with name {name} already exists.").format(
+        kind=error.kind.capitalize(), name=error.name
+    )
 
 
 def _quota(error: iam.QuotaExceeded) -> str:

@@ -9,7 +9,9 @@ from typing import Final
 
 from entrepot.transport.aws.call import Handler
 from entrepot.transport.aws.iam import (
+    absent,
     access_key,
+    account,
     attachment,
     boundary,
     group,
@@ -25,15 +27,17 @@ from entrepot.transport.aws.resource import ResourceKind
 from entrepot.transport.aws.row import Row, row
 
 _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
+    **absent.OPERATIONS,
     **access_key.OPERATIONS,
+    **account.OPERATIONS,
     **attachment.OPERATIONS,
     **boundary.OPERATIONS,
     **group.OPERATIONS,
-    **tag.OPERATIONS,
-    **role.OPERATIONS,
     **inline_policy.OPERATIONS,
     **policy.OPERATIONS,
     **policy_version.OPERATIONS,
+    **role.OPERATIONS,
+    **tag.OPERATIONS,
     **user.OPERATIONS,
 }
 """By name: what each is authorised on, and its handler."""

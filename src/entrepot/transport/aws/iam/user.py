@@ -51,9 +51,15 @@ def _pack_whole(user: User) -> dict[str, Any]:
 
 
 async def _root(call: Call) -> dict[str, Any]:
-    """Root has neither path nor name."""
+    """Root has no path, and no name but the account's alias."""
     account = await call.services.identity.get_account(call.caller.account_id)
-    return {"UserId": account.id, "Arn": call.caller.principal.arn, "CreateDate": account.created_at}
+    aliases = await call.services.iam_account.list_aliases(account.id)
+    return {
+        "UserName": aliases[0] if aliases else None,
+        "UserId": account.id,
+        "Arn": call.caller.principal.arn,
+        "CreateDate": account.created_at,
+    }
 
 
 OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
