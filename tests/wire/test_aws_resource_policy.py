@@ -227,6 +227,37 @@ async def test_a_user_whom_only_the_policy_lets_in_must_not_shut_himself_out(aws
     assert (await user.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=policy_of())).status == 200
 
 
+async def new_session(aws: AwsWorld, trusted: str, user: AwsClient) -> AwsClient:
+    """The session `ci` of a new role `build` that `trusted` may assume, and `user` does."""
+    trust = text_of({"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"})
+    await aws.client.iam("CreateRole", RoleName="build", AssumeRolePolicyDocument=trust)
+    role = f"arn:aws:iam::{HOME.account_id}:role/build"
+    keys = (await user.sts("AssumeRole", RoleArn=role, RoleSessionName="ci"))["Credentials"]
+    return replace(user, key=(keys["AccessKeyId"], keys["SecretAccessKey"]), token=keys["SessionToken"])
+
+
+async def test_a_session_goes_with_its_role(aws: AwsWorld) -> None:
+    await aws.create(NAME)
+    ana, ci = f"arn:aws:iam::{HOME.account_id}:user/ana", f"arn:aws:sts::{HOME.account_id}:assumed-role/build/ci"
+    user = await new_user(aws, "ana")
+    first = await new_session(aws, ana, user)
+    text = policy_of({"AWS": ci})
+    reply = await aws.client.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=text)
+    assert json.loads(reply["policyText"]) == json.loads(text)
+    assert (await first.ecr("ListImages", repositoryName=NAME)).status == 200
+    assert (await user.ecr("ListImages", repositoryName=NAME)).code == "AccessDeniedException"
+
+    role_id = (await aws.client.iam("GetRole", RoleName="build"))["Role"]["RoleId"]
+    assert (await aws.client.iam("DeleteRole", RoleName="build")).status == 200
+    second = await new_session(aws, ana, user)
+
+    assert (await second.ecr("ListImages", repositoryName=NAME)).code == "AccessDeniedException"
+    shown = (await aws.client.ecr("GetRepositoryPolicy", repositoryName=NAME))["policyText"]
+    assert json.loads(shown)["Statement"][0]["Principal"] == {"AWS": f"{role_id}:ci"}
+    await aws.client.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=text)
+    assert (await second.ecr("ListImages", repositoryName=NAME)).status == 200
+
+
 # ── registry policies ────────────────────────────────────────────────────────────────────────
 
 

@@ -8,19 +8,18 @@ Spec: IAM user guide, "AWS JSON policy elements: Principal".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.fault import PolicyInvalid
+from entrepot.domain.policy.identity_name import IdentityName, keys_of, parse_identity
 from entrepot.domain.policy.saved import PrincipalNotFound, SavedPolicy, check_actions, named_identities, with_names
 from entrepot.domain.policy.statement import Policy
 from entrepot.domain.policy_error import PolicyPrincipalNotFound, PolicyTextInvalid
-from entrepot.store.metadata.iam_entity import find_entities
-
-_IDENTITIES = (EntityKind.USER, EntityKind.ROLE)
+from entrepot.store.metadata.iam_entity import find_entities, find_identities
 
 
 def find_principals(connection: Connection, policy: Policy) -> dict[str, str]:
@@ -29,15 +28,15 @@ def find_principals(connection: Connection, policy: Policy) -> dict[str, str]:
     Raises:
         PrincipalNotFound: there is no such user or role; the first by name is told.
     """
-    named = sorted(named_identities(policy))
-    if not named:
-        return {}
-    entities = find_entities(connection, named, [name.rpartition("/")[2] for name in named])
-    ids = {name: entity.id for entity in entities if entity.kind in _IDENTITIES for name in (entity.id, entity.arn)}
-    for name in named:
-        if _in_aws(name) not in ids:
-            raise PrincipalNotFound(name)
-    return {name: ids[_in_aws(name)] for name in named}
+    named = named_identities(policy)
+    found = {key: entity for entity in _find_entities(connection, named.values()) for key in keys_of(entity)}
+    ids = dict[str, str]()
+    for text, name in named.items():
+        entity = found.get(name.key)
+        if entity is None or (name.session is not None and entity.kind is not EntityKind.ROLE):
+            raise PrincipalNotFound(text)
+        ids[text] = name.unique_id(entity)
+    return ids
 
 
 def to_be_saved(connection: Connection, text: str, kind: Kind, decided: frozenset[str]) -> tuple[SavedPolicy, Policy]:
@@ -64,25 +63,33 @@ def show(connection: Connection, document: str, principals: Mapping[str, str]) -
 
 def show_all(connection: Connection, saved: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
     """Several documents, each with its principals, after one look at all of their users and roles."""
-    ids = {unique_id for _, principals in saved for unique_id in principals.values()}
+    ids = {_entity_id(unique_id) for _, principals in saved for unique_id in principals.values()}
     entities = {entity.id: entity for entity in find_entities(connection, ids)} if ids else {}
     return [
         with_names(
             document,
-            {name: _called(name, unique_id, entities.get(unique_id)) for name, unique_id in principals.items()},
+            {text: _called(text, unique_id, entities) for text, unique_id in principals.items()},
         )
         for document, principals in saved
     ]
 
 
-def _called(written: str, unique_id: str, entity: Entity | None) -> str:
-    if entity is None:
-        return unique_id
-    fields = written.split(":")
-    return ":".join(["arn", fields[1], *entity.arn.split(":")[2:]]) if len(fields) > 1 else entity.arn
+def _find_entities(connection: Connection, names: Collection[IdentityName]) -> list[Entity]:
+    """At least those that are meant."""
+    by_id = [place for account_id, place in (name.key for name in names) if account_id is None]
+    by_place = [(account_id, place) for account_id, place in (name.key for name in names) if account_id is not None]
+    entities = find_entities(connection, by_id) if by_id else []
+    if by_place:
+        accounts = {account_id for account_id, _ in by_place}
+        entities += find_identities(connection, accounts, {place.rpartition("/")[2] for _, place in by_place})
+    return entities
 
 
-def _in_aws(name: str) -> str:
-    """ARNs of one entity differ by partition only; IAM's own are in `aws`."""
-    fields = name.split(":")
-    return ":".join(["arn", "aws", *fields[2:]]) if len(fields) > 1 else name
+def _called(written: str, unique_id: str, entities: Mapping[str, Entity]) -> str:
+    name, entity = parse_identity(written), entities.get(_entity_id(unique_id))
+    return unique_id if name is None or entity is None else name.called(entity)
+
+
+def _entity_id(unique_id: str) -> str:
+    """The user's or role's, of what may be that of a session."""
+    return unique_id.partition(":")[0]

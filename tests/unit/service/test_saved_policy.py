@@ -70,12 +70,26 @@ async def test_the_arn_of_another_partition_and_a_unique_id_name_the_same(people
         "arn:aws:iam::999999999999:user/team/ana",
         "AGPAANAANAANAANAANAAA",  # a group is no principal
         "AIDANOBODYNOBODYNOBOD",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/none/ci",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/ana/ci",  # a user has no such sessions
+        "AIDAANAANAANAANAANAAA:ci",
+        "AROANOBODYNOBODYNOBOD:ci",
     ],
 )
 async def test_who_does_not_exist_is_told(people: Database, name: str) -> None:
     with pytest.raises(PrincipalNotFound) as caught:
         await _find(people, _BUILD, name)
     assert caught.value.name == name
+
+
+async def test_sessions_go_with_their_role(people: Database) -> None:
+    ci, again = f"arn:aws:sts::{ACCOUNT}:assumed-role/build/ci", "AROABUILDBUILDBUILDBU:ci"
+    document = text_of({"Effect": "Allow", "Principal": {"AWS": [ci, again]}, "Action": "ecr:BatchGetImage"})
+    principals = await _find(people, ci, again)
+    assert principals == {ci: again, again: again}
+    assert await _show(people, document, principals) == [ci, ci]
+    await people.write(lambda connection: delete_entity(connection, "AROABUILDBUILDBUILDBU"))
+    assert await _show(people, document, principals) == [again, again]
 
 
 async def test_names_are_those_of_today(people: Database) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag
 from typing import Final
 
+from entrepot.domain.policy.identity_name import parse_identity
+
 EVERYBODY: Final = "*"
 
 _ACCOUNT = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):root|([0-9]{12})")
-_IDENTITY_ARN = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:(?:user|role)/[^*?]+")
-_SESSION_ARN = re.compile(r"arn:[a-z-]+:sts::[0-9]{12}:(?:assumed-role/[^/*?]+/|federated-user/)[^*?]+")
-_UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,124}")
+_FEDERATED_USER = re.compile(r"arn:[a-z-]+:sts::[0-9]{12}:federated-user/[^*?]+")
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _PROVIDER = re.compile(r"[^\s*?]+")
 _CANONICAL_USER = re.compile(r"[0-9a-f]{64}")
@@ -76,7 +76,8 @@ def user(account_id: str, arn: str, unique_id: str = "") -> Subject:
 
 def session(account_id: str, arn: str, role_arn: str, role_id: str = "") -> Subject:
     """A session of a role: `arn:aws:sts::…:assumed-role/ROLE/NAME`."""
-    return _identity(account_id, {arn: Grant.DIRECT, role_arn: Grant.ROLE, role_id: Grant.ROLE})
+    by_id = {role_id: Grant.ROLE, f"{role_id}:{arn.rpartition('/')[2]}": Grant.DIRECT} if role_id else {}
+    return _identity(account_id, {arn: Grant.DIRECT, role_arn: Grant.ROLE, **by_id})
 
 
 def service(name: str) -> Subject:
@@ -134,12 +135,7 @@ def parse_name(kind: Kind, text: str) -> tuple[Kind, str] | None:
         return (kind, text) if form.fullmatch(text) else None
     if account := _ACCOUNT.fullmatch(text):
         return kind, account[1] or account[2]
-    return (kind, text) if is_of_identity(text) or _SESSION_ARN.fullmatch(text) else None
-
-
-def is_of_identity(text: str) -> bool:
-    """Whether a name is an ARN or unique id of a user or role, existing or not."""
-    return bool(_IDENTITY_ARN.fullmatch(text) or _UNIQUE_ID.fullmatch(text))
+    return (kind, text) if parse_identity(text) or _FEDERATED_USER.fullmatch(text) else None
 
 
 def _identity(account_id: str, names: Mapping[str, Grant]) -> Subject:

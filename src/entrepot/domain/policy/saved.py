@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from entrepot.domain.policy.fault import Fault, PolicyInvalid
-from entrepot.domain.policy.principal import Kind, Principals, is_of_identity
+from entrepot.domain.policy.identity_name import IdentityName, parse_identity
+from entrepot.domain.policy.principal import Kind, Principals
 from entrepot.domain.policy.statement import Policy, Statement
 
 _MEMBERS: Final = ("Principal", "NotPrincipal")
@@ -50,15 +51,16 @@ def check_actions(policy: Policy, decided: frozenset[str]) -> None:
                 raise PolicyInvalid(Fault.FOREIGN_ACTION, f"{statement.position}.Action[{index}]")
 
 
-def named_identities(policy: Policy) -> frozenset[str]:
-    """ARNs and unique ids of the users and roles that its principals name; of sessions, accounts and services none."""
-    return frozenset(
+def named_identities(policy: Policy) -> dict[str, IdentityName]:
+    """Users, roles and roles' sessions that its principals name, by the names as they are written, in their order."""
+    texts = {
         text
         for statement in policy.statements
         if statement.principals
         for kind, text in statement.principals.names
-        if kind is Kind.AWS and is_of_identity(text)
-    )
+        if kind is Kind.AWS
+    }
+    return {text: name for text in sorted(texts) if (name := parse_identity(text)) is not None}
 
 
 def with_unique_ids(policy: Policy, ids: Mapping[str, str]) -> Policy:

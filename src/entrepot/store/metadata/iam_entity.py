@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, select, update
 
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.store.metadata.base import from_micros, insert, to_micros
@@ -53,10 +53,18 @@ def find_entity_by_id(connection: Connection, unique_id: str) -> Entity | None:
     return None if row is None else to_entity(row)
 
 
-def find_entities(connection: Connection, unique_ids: Collection[str], names: Collection[str] = ()) -> list[Entity]:
-    """Those of all accounts and kinds that have one of these unique ids, or one of these names in any case."""
-    lowered = {name.lower() for name in names}
-    statement = select(iam_entity).where(or_(_COLUMNS.id.in_(unique_ids), _COLUMNS.name_lower.in_(lowered)))
+def find_entities(connection: Connection, unique_ids: Collection[str]) -> list[Entity]:
+    """Those of all accounts and kinds that have one of these unique ids."""
+    return [to_entity(row) for row in connection.execute(select(iam_entity).where(_COLUMNS.id.in_(unique_ids)))]
+
+
+def find_identities(connection: Connection, account_ids: Collection[str], names: Collection[str]) -> list[Entity]:
+    """Users and roles of these accounts that have one of these names, in any case."""
+    statement = select(iam_entity).where(
+        _COLUMNS.account_id.in_(account_ids),
+        _COLUMNS.kind.in_([EntityKind.USER.value, EntityKind.ROLE.value]),
+        _COLUMNS.name_lower.in_({name.lower() for name in names}),
+    )
     return [to_entity(row) for row in connection.execute(statement)]
 
 

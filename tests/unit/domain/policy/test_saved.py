@@ -10,7 +10,7 @@ from entrepot.domain.policy.action import REGISTRY_ACTIONS, REGISTRY_V1_ACTIONS,
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.fault import Fault, PolicyInvalid
 from entrepot.domain.policy.index import PolicySet
-from entrepot.domain.policy.principal import Grant, user
+from entrepot.domain.policy.principal import Grant, session, user
 from entrepot.domain.policy.saved import (
     PrincipalNotFound,
     check_actions,
@@ -41,12 +41,13 @@ def test_only_users_and_roles_are_looked_up() -> None:
         _statement({"Federated": f"arn:aws:iam::{HERE}:saml-provider/x"}),
         _statement({"AWS": f"arn:aws:iam::{HERE}:user/excepted"}, "NotPrincipal"),
     )
-    assert named_identities(parse_policy(document, Kind.REPOSITORY)) == {
-        _ANA,
-        _BUILD,
+    assert list(named_identities(parse_policy(document, Kind.REPOSITORY))) == [
         _ID,
+        _BUILD,
         f"arn:aws:iam::{HERE}:user/excepted",
-    }
+        _ANA,
+        f"arn:aws:sts::{HERE}:assumed-role/build/ci",
+    ]
 
 
 @pytest.mark.parametrize("member", ["Principal", "NotPrincipal"])
@@ -58,6 +59,20 @@ def test_who_is_made_again_under_the_same_name_is_another(member: str) -> None:
     granted = Grant.NONE if member == "NotPrincipal" else Grant.DIRECT
     assert principals.grant(user(HERE, _ANA, _ID), is_deny=False) == granted
     assert principals.grant(user(HERE, _ANA, "AIDAANOTHERANOTH"), is_deny=False) != granted
+
+
+def test_the_session_of_a_role_that_is_made_again_is_another() -> None:
+    build, ci = "AROABUILDBUILDBU", f"arn:aws:sts::{HERE}:assumed-role/build/ci"
+    policy = parse_policy(text_of(_statement({"AWS": ci})), Kind.REPOSITORY)
+    (entry,) = PolicySet([("saved", with_unique_ids(policy, {ci: f"{build}:ci"}))]).entries
+    principals = entry.statement.principals
+    assert principals
+    for arn, role_id, granted in (
+        (ci, build, Grant.DIRECT),
+        (ci, "AROAOTHEROTHEROT", Grant.NONE),
+        (ci.replace("/ci", "/cd"), build, Grant.NONE),
+    ):
+        assert principals.grant(session(HERE, arn, _BUILD, role_id), is_deny=False) == granted
 
 
 def test_a_document_without_news_is_shown_as_it_was_written() -> None:
