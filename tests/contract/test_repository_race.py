@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -17,40 +13,15 @@ from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.service.repository import RepositoryService
 from entrepot.store.metadata import schema
-from entrepot.store.metadata.base import Database, Query
+from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.repository import hold_repository
 from entrepot.store.metadata.repository_key import get_repository_key
 from entrepot.store.metadata.repository_removal import delete_repository
+from tests.support.race import DEADLINE, asked, held_open
 from tests.support.repository_rows import insert_manifest
 from tests.support.service import REGISTRY
 
 NAME = RepositoryName("app")
-DEADLINE = 20
-
-
-@asynccontextmanager
-async def held_open(database: Database, change: Query[Any]) -> AsyncIterator[None]:
-    """A transaction that has made `change` and commits at the end."""
-    made, go_on = threading.Event(), threading.Event()
-
-    def change_and_wait(connection: Connection) -> None:
-        change(connection)
-        made.set()
-        assert go_on.wait(DEADLINE)
-
-    writing = asyncio.ensure_future(database.write(change_and_wait))
-    assert await asyncio.to_thread(made.wait, DEADLINE)
-    try:
-        yield
-    finally:
-        go_on.set()
-        await writing
-
-
-async def asked(task: asyncio.Future[Any]) -> None:
-    """Give a request the time to meet the lock: it must not be answered meanwhile."""
-    done, _ = await asyncio.wait([task], timeout=0.2)
-    assert not done
 
 
 @pytest.fixture

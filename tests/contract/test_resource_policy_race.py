@@ -21,8 +21,8 @@ from entrepot.store.metadata.repository import hold_repository
 from entrepot.store.metadata.repository_removal import delete_repository
 from entrepot.store.metadata.resource_policy import put_policy
 from entrepot.store.metadata.schema import registry_policy, repository_policy
-from tests.contract.test_repository_race import asked, held_open
 from tests.support.policy import text_of
+from tests.support.race import asked, held_open
 from tests.support.service import REGISTRY
 
 NAME = RepositoryName("app")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from entrepot.domain.error import RegistryError
+from entrepot.store.metadata.base import Database, Query
 from tests.support.database import DatabaseAddress
 from tests.support.poll import wait_until
 
 Change = Callable[[Connection], Any]
+DEADLINE = 20
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Transaction:
 
     def join(self) -> None:
         """Wait for its end."""
-        self.thread.join(timeout=20)
+        self.thread.join(timeout=DEADLINE)
         assert not self.thread.is_alive()
 
     def run(self, engine: Engine) -> None:
@@ -94,6 +97,31 @@ class Race:
         with self.engine.connect() as connection:
             blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             return bool(connection.scalar(text(f"{blocked} AND cardinality(pg_blocking_pids(pid)) > 0")))
+
+
+@asynccontextmanager
+async def held_open(database: Database, change: Query[Any]) -> AsyncIterator[None]:
+    """A transaction that has made `change` and commits at the end."""
+    made, go_on = threading.Event(), threading.Event()
+
+    def change_and_wait(connection: Connection) -> None:
+        change(connection)
+        made.set()
+        assert go_on.wait(DEADLINE)
+
+    writing = asyncio.ensure_future(database.write(change_and_wait))
+    assert await asyncio.to_thread(made.wait, DEADLINE)
+    try:
+        yield
+    finally:
+        go_on.set()
+        await writing
+
+
+async def asked(task: asyncio.Future[Any]) -> None:
+    """Give a request the time to meet the lock: it must not be answered meanwhile."""
+    done, _ = await asyncio.wait([task], timeout=0.2)
+    assert not done
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import Connection
 
 from entrepot.domain.iam import Entity, EntityKind
 from tests.support.aws import AwsWorld, Reply
@@ -345,3 +346,32 @@ async def test_who_may_assume_a_role_is_decided_from_the_next_request_on(aws: Aw
     await make(aws, AssumeRolePolicyDocument=whom(user["Arn"]))
     assert (await session.sts("GetCallerIdentity")).code == "InvalidClientTokenId"
     assert (await assume()).status == 200
+
+
+async def test_when_a_role_was_last_used(aws: AwsWorld) -> None:
+    """By any request of any of its sessions, as of the last time a worker wrote it down."""
+    await make(aws, AssumeRolePolicyDocument=whom(ACCOUNT))
+    user = (await aws.client.iam("CreateUser", UserName="mia"))["User"]
+    mia = Entity(user["UserId"], ACCOUNT, EntityKind.USER, "/", "mia", user["CreateDate"])
+    keys = aws.registry.services.key
+
+    def change(connection: Connection) -> tuple[str, str]:
+        put_inline(connection, mia, "assume", document("sts:AssumeRole"))
+        return put_key(connection, keys, mia)
+
+    client = replace(aws.client, key=await aws.registry.database.write(change), region="eu-west-1")
+    for seconds, name in ((60, "first"), (120, "second")):
+        reply = await client.sts("AssumeRole", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/ci", RoleSessionName=name)
+        issued = reply["Credentials"]
+        session = replace(client, key=(issued["AccessKeyId"], issued["SecretAccessKey"]), token=issued["SessionToken"])
+        aws.registry.clock.advance(seconds)
+        await session.sts("GetCallerIdentity")
+    now = aws.registry.clock.now()
+
+    await aws.registry.services.iam_access_key.uses.flush(is_final=True)
+
+    used = (await get(aws))["RoleLastUsed"]
+    assert used["Region"] == "eu-west-1"
+    assert abs((used["LastUsedDate"] - now).total_seconds()) < 30
+    (listed,) = (await aws.client.iam("ListRoles"))["Roles"]
+    assert "RoleLastUsed" not in listed

@@ -152,9 +152,8 @@ class AwsGateway:
             raise RequestFault("SerializationException", str(error)) from error
 
     def _note_use(self, caller: Caller, region: str, addressee: Addressee) -> None:
-        """Note when a key that does not expire was used, whatever becomes of the request."""
-        if caller.session is None:
-            self._services.iam_access_key.uses.record(caller.access_key_id, region, addressee.service.signing_name)
+        """Note when a key, and so perhaps a role, was used, whatever becomes of the request."""
+        self._services.iam_access_key.uses.record(caller.access_key_id, region, addressee.service.signing_name)
 
     async def _authorise(self, request: HttpRequest, opened: _Opened, region: str, hold: Hold) -> Call:
         row, caller, parameters = opened.row, opened.caller, opened.parameters
