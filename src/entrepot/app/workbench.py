@@ -34,6 +34,9 @@ T = TypeVar("T")
 class CommandError(Exception):
     """It cannot be done; the text says why, in one line."""
 
+    code = 1
+    """With which the program ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workbench:

@@ -20,7 +20,7 @@ from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.managed_policy import AWS_ACCOUNT
 from entrepot.domain.policy.action import TRUST_ACTIONS
-from entrepot.domain.policy.evaluate import Decision, Policies, Request, evaluate
+from entrepot.domain.policy.evaluate import Case, Decision, Policies, Request, evaluate
 from entrepot.domain.policy.index import PolicySet
 from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
 
@@ -91,10 +91,21 @@ class Authorizer:
         """Decide one action on one resource, whose ARN may lack the path of an entity of IAM."""
         holder = await self._access.caller(caller)
         resource = await self._resource(caller, action, arn, view)
-        context = RequestContext(caller, facts, self._now(), holder.tags, resource.account_id, resource.tags)
+        context = self._context(caller, facts, holder, resource)
         if resource.is_kept:
             return _recall(holder, resource, action, arn, context)
-        return _evaluate(holder, resource, action, resource.arn or arn, context)
+        return _evaluate(holder, resource, action, resource.arn or arn, context).decision
+
+    async def explain(self, caller: Caller, action: str, arn: str, facts: RequestFacts) -> Case:
+        """Decide as `decide` does, from nothing that is remembered; with the policies and keys that were asked."""
+        holder = await self._access.caller(caller)
+        resource = await self._resource(caller, action, arn, None)
+        return _evaluate(holder, resource, action, resource.arn or arn, self._context(caller, facts, holder, resource))
+
+    def _context(
+        self, caller: Caller, facts: RequestFacts, holder: CallerAccess, resource: ResourceAccess
+    ) -> RequestContext:
+        return RequestContext(caller, facts, self._now(), holder.tags, resource.account_id, resource.tags)
 
     async def may_with(
         self, caller: Caller, action: str, resource_arns: Iterable[str], facts: RequestFacts, policy: PolicySet
@@ -103,8 +114,8 @@ class Authorizer:
         holder = await self._access.caller(caller)
         for arn in resource_arns:
             resource = replace(await self._resource(caller, action, arn, None), policy=policy)
-            context = RequestContext(caller, facts, self._now(), holder.tags, resource.account_id, resource.tags)
-            if not _evaluate(holder, resource, action, resource.arn or arn, context).is_allowed:
+            context = self._context(caller, facts, holder, resource)
+            if not _evaluate(holder, resource, action, resource.arn or arn, context).decision.is_allowed:
                 return False
         return True
 
@@ -136,11 +147,11 @@ def _recall(
     """The decision, remembered if the condition keys that matter had the same values before."""
     question = _question(holder, resource, action, arn)
     if not question.is_lasting:
-        return _evaluate(holder, resource, action, arn, context)
+        return _evaluate(holder, resource, action, arn, context).decision
     values = tuple([context.get(key) for key in question.keys])
     decision = question.decisions.get(values)
     if decision is None:
-        decision = _evaluate(holder, resource, action, arn, context)
+        decision = _evaluate(holder, resource, action, arn, context).decision
         if len(question.decisions) < DECISIONS_MAX:
             question.decisions[values] = decision
     return decision
@@ -164,9 +175,10 @@ def _sets(policies: Policies) -> Iterable[PolicySet]:
 
 def _evaluate(
     holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: Mapping[str, Values]
-) -> Decision:
+) -> Case:
     request = Request(holder.subject, action, arn, resource.account_id, context)
-    return evaluate(request, policies_of(holder, resource))
+    policies = policies_of(holder, resource)
+    return Case(request, policies, evaluate(request, policies))
 
 
 def _denied(caller: Caller, action: str, arn: str, decision: Decision) -> AccessDenied:

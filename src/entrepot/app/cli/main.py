@@ -1,7 +1,7 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
 entrepot serve | connect | verify | backup | restore | gc | maintenance on|off|status | keys rotate
-entrepot jobs list|show|retry | admin account create|list|root-key | version
+entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | version
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from entrepot.app.cli.job import jobs
 from entrepot.app.cli.key import keys
 from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.output import say
+from entrepot.app.cli.policy import policy
 from entrepot.app.cli.serve import serve
 from entrepot.app.cli.verify import verify
 
@@ -40,6 +41,7 @@ app.command()(restore)
 app.add_typer(maintenance, name="maintenance")
 app.add_typer(keys, name="keys")
 app.add_typer(jobs, name="jobs")
+app.add_typer(policy, name="policy")
 app.command("gc")(collect_garbage)
 
 

@@ -20,4 +20,4 @@ def work_of(name: str) -> Iterator[ModuleType]:
     try:
         yield importlib.import_module(f"entrepot.app.{name}")
     except workbench.CommandError as error:
-        fail(str(error))
+        fail(str(error), error.code)

@@ -46,6 +46,8 @@ class Condition:
     """In lower case."""
     values: tuple[str, ...]
     test: Test = field(repr=False, compare=False)
+    written: str = field(default="", compare=False)
+    """Operator and key as the document has them: `StringEquals aws:PrincipalTag/Team`."""
 
     def holds(self, context: Context) -> bool:
         """Whether the request meets it."""
@@ -90,8 +92,10 @@ def parse_operator(text: str) -> Operator | None:
     return Operator(family, is_negated=name in NEGATED, is_if_exists=is_if_exists, quantifier=quantifier)
 
 
-def compile_condition(operator: Operator, key: str, values: Iterable[str], *, variables: bool) -> Condition:
-    """Prepare a condition. `variables` says whether `${…}` in its values is filled in."""
+def compile_condition(
+    operator: Operator, key: str, values: Iterable[str], *, variables: bool, name: str = ""
+) -> Condition:
+    """Prepare a condition. `variables`: whether `${…}` in its values is filled in; `name`: the operator as written."""
     texts = tuple(values)
     build = FAMILIES["bool" if operator.family == _NULL else operator.family]
-    return Condition(operator, key.lower(), texts, build(texts, variables=variables))
+    return Condition(operator, key.lower(), texts, build(texts, variables=variables), f"{name} {key}")

@@ -204,7 +204,7 @@ def _compile(statement: RawStatement, version: Version) -> Statement:
         resources=resources or None,
         is_resource_negated="NotResource" in members,
         conditions=tuple(
-            compile_condition(operator, key, values, variables=variables)
+            compile_condition(operator, key, values, variables=variables, name=name)
             for name, key, values in _conditions(statement)
             if (operator := parse_operator(name)) is not None
         ),

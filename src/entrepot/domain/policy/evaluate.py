@@ -112,6 +112,14 @@ class Decision(NamedTuple):
         return self.outcome is Outcome.ALLOWED
 
 
+class Case(NamedTuple):
+    """A decision with all that it was made of."""
+
+    request: Request
+    policies: Policies
+    decision: Decision
+
+
 def evaluate(request: Request, policies: Policies) -> Decision:
     """Decide one action on one resource."""
     matched = _matches(request, policies)
@@ -127,7 +135,7 @@ def evaluate(request: Request, policies: Policies) -> Decision:
 def _matches(request: Request, policies: Policies) -> tuple[Match, ...]:
     action, subject = request.action.lower(), request.subject
     matched: list[Match] = []
-    for layer, policy_set in _layers(action, policies):
+    for layer, policy_set in layers_of(action, policies):
         for entry in policy_set.matching(action, request.resource, request.context):
             statement, grant = entry.statement, Grant.DIRECT
             if statement.principals:
@@ -137,8 +145,8 @@ def _matches(request: Request, policies: Policies) -> tuple[Match, ...]:
     return tuple(matched)
 
 
-def _layers(action: str, policies: Policies) -> list[tuple[Layer, PolicySet]]:
-    """Those that there are."""
+def layers_of(action: str, policies: Policies) -> list[tuple[Layer, PolicySet]]:
+    """The kinds of policies that there are and that count for an action (in lower case)."""
     layers = [(Layer.IDENTITY, policies.identity)]
     if policies.resource:
         layers.append((Layer.RESOURCE, policies.resource))

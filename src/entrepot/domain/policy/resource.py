@@ -36,6 +36,11 @@ class ArnPattern:
         self.prefix = "".join(str(part) for part in takewhile(lambda part: type(part) is str, parts))
         """What every matching ARN begins with."""
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it means the same in every request: it has no variables."""
+        return self._any or all(template.fixed for template in self._segments)
+
     def matches(self, arn: str, context: Context) -> bool:
         """Whether the ARN, or the `*` of an action without resources, is meant."""
         if self._any:

@@ -42,14 +42,15 @@ class Statement:
 
     def applies(self, arn: str, context: Context) -> bool:
         """Whether resource and conditions fit; the action and who asks are looked at elsewhere."""
-        if self.resources is not None and self._names_resource(arn, context) is self.is_resource_negated:
+        if self.resources is not None and self.names_resource(arn, context) is self.is_resource_negated:
             return False
         for condition in self.conditions:  # noqa: SIM110 (loops: every request comes here, generators cost twice as much)
             if not condition.holds(context):
                 return False
         return True
 
-    def _names_resource(self, arn: str, context: Context) -> bool:
+    def names_resource(self, arn: str, context: Context) -> bool:
+        """Whether a pattern of Resource or NotResource means the ARN."""
         for pattern in self.resources or ():  # noqa: SIM110 (likewise)
             if pattern.matches(arn, context):
                 return True

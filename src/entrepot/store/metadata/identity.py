@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,17 @@ def find_access_key(connection: Connection, key_id: str) -> AccessKeyRow | None:
     """An access key by id, active or not."""
     row = connection.execute(_FIND_KEY, {"key_id": key_id}).one_or_none()
     return None if row is None else AccessKeyRow(*tuple(row))
+
+
+def list_sessions(connection: Connection, unique_id: str, now_micros: int) -> Sequence[str]:
+    """The sessions of a user's or role's temporary keys that work still, as JSON, newest first."""
+    columns = access_key.c
+    is_living = (columns.unique_id == unique_id) & columns.is_active & (columns.expires_at > now_micros)
+    return connection.scalars(
+        select(columns.session)
+        .where(is_living, columns.session.is_not(None))
+        .order_by(columns.created_at.desc(), columns.id)
+    ).all()
 
 
 def insert_access_key(
