@@ -1,4 +1,4 @@
-"""Tags through the IAM API. Users and roles have one implementation; each test runs for both."""
+"""Tags through the IAM API. Users, roles and policies have one implementation; each test runs for all."""
 
 from __future__ import annotations
 
@@ -9,26 +9,38 @@ from typing import Any
 import pytest
 
 from tests.support.aws import AwsWorld, Reply
-from tests.wire.test_iam_user import PATTERN, refusal
+from tests.support.registry import OTHER_ACCOUNT
+from tests.wire.test_iam_user import ACCOUNT, PATTERN, refusal
 
 DUPLICATE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
 STATEMENT = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
+GRANT = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "*"}]})
+MORE = {"User": {}, "Role": {"AssumeRolePolicyDocument": TRUST}, "Policy": {"PolicyDocument": GRANT}}
 
 
 @dataclass
 class Kind:
-    """Calls on a user or role called `mia`."""
+    """Calls on a user, role or policy called `mia`."""
 
     aws: AwsWorld
     noun: str
 
     async def make(self, *pairs: tuple[str, str]) -> Reply:
-        more = {"AssumeRolePolicyDocument": TRUST} if self.noun == "Role" else {}
-        return await self.aws.client.iam(f"Create{self.noun}", **self.named(), **more, Tags=packed(*pairs))
+        named = {f"{self.noun}Name": "mia", **MORE[self.noun]}
+        return await self.aws.client.iam(f"Create{self.noun}", **named, Tags=packed(*pairs))
 
     def named(self, name: str = "mia") -> dict[str, str]:
+        if self.noun == "Policy":
+            return {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/{name}"}
         return {f"{self.noun}Name": name}
+
+    @property
+    def missing(self) -> tuple[int, str, str]:
+        """What is said when there is nothing called `none`."""
+        if self.noun == "Policy":
+            return 404, "NoSuchEntity", f"Policy arn:aws:iam::{ACCOUNT}:policy/none was not found."
+        return 404, "NoSuchEntity", f"The {self.noun.lower()} with name none cannot be found."
 
     async def tag(self, *pairs: tuple[str, str], name: str = "mia") -> Reply:
         return await self.aws.client.iam(f"Tag{self.noun}", **self.named(name), Tags=packed(*pairs))
@@ -47,7 +59,7 @@ def packed(*pairs: tuple[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in pairs]
 
 
-@pytest.fixture(params=["User"])
+@pytest.fixture(params=sorted(MORE))
 def kind(aws: AwsWorld, request: pytest.FixtureRequest) -> Kind:
     return Kind(aws, request.param)
 
@@ -90,11 +102,9 @@ async def test_fifty_tags_fit(kind: Kind) -> None:
 
 
 async def test_what_is_not_there_has_no_tags(kind: Kind) -> None:
-    missing = (404, "NoSuchEntity", f"The {kind.noun.lower()} with name none cannot be found.")
-
-    assert refusal(await kind.tag(("k", "v"), name="none")) == missing
-    assert refusal(await kind.untag("k", name="none")) == missing
-    assert refusal(await kind.listed("none")) == missing
+    assert refusal(await kind.tag(("k", "v"), name="none")) == kind.missing
+    assert refusal(await kind.untag("k", name="none")) == kind.missing
+    assert refusal(await kind.listed("none")) == kind.missing
 
 
 async def test_bad_tags_change_nothing(kind: Kind) -> None:
@@ -136,3 +146,15 @@ async def test_tags_go_with_what_has_them(kind: Kind) -> None:
     await kind.make()
 
     assert await kind.tags() == []
+
+
+async def test_policies_of_aws_have_no_tags(aws: AwsWorld) -> None:
+    arn = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+    assert (await aws.client.iam("ListPolicyTags", PolicyArn=arn))["Tags"] == []
+    tagged = await aws.client.iam("TagPolicy", PolicyArn=arn, Tags=packed(("k", "v")))
+    untagged = await aws.client.iam("UntagPolicy", PolicyArn=arn, TagKeys=["k"])
+    assert (tagged.code, untagged.code) == ("AccessDenied", "AccessDenied")
+    theirs = f"arn:aws:iam::{OTHER_ACCOUNT}:policy/mia"
+    await aws.stranger.iam("CreatePolicy", PolicyName="mia", PolicyDocument=GRANT)
+    assert (await aws.client.iam("ListPolicyTags", PolicyArn=theirs)).status in (403, 404)

@@ -157,7 +157,7 @@ def _services(
         iam_role=IamRoleService(clients, context, aws),
         session=SessionService(database, context, keys, aws),
         iam_access_key=IamAccessKeyService(clients, context, keys),
-        iam_tag=IamTagService(clients),
+        iam_tag=IamTagService(clients, deployment.aws_policies),
         iam_policy=IamPolicyService(clients, context, aws),
         iam_policy_version=IamPolicyVersionService(clients, context, aws),
         iam_inline_policy=IamInlinePolicyService(clients),

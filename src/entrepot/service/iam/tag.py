@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.iam_tag import merge_tags
+from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.page import Page, PageRequest, slice_page
 from entrepot.service.iam.entity import begin_change, get_entity
+from entrepot.service.iam.managed import get_own_policy, get_policy
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.iam_tag import delete_tags, list_tags, put_tags
 
@@ -22,7 +24,7 @@ Tag = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """What has tags: a user, role or policy by name."""
+    """What has tags: a user or role by name, a managed policy by ARN."""
 
     account_id: str
     kind: EntityKind
@@ -32,22 +34,23 @@ class Tagged:
 class IamTagService:
     """Tags decide as `aws:PrincipalTag` and `iam:ResourceTag`, so a change of them is a change of access."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, aws: AwsPolicies) -> None:
+        self._database, self._aws = database, aws
 
     async def add(self, what: Tagged, tags: Mapping[str, str]) -> None:
         """Add tags; one whose key is there in any case is replaced.
 
         Raises:
             EntityNotFound: there is nothing of that name.
+            InvalidInput, NotModifiable: no ARN of a managed policy, or one of AWS's.
             QuotaExceeded: it would have more tags than it can have.
         """
 
         def change(connection: Connection) -> None:
             begin_change(connection, what.account_id)
-            entity = get_entity(connection, what.account_id, what.kind, what.name)
-            merge_tags(list_tags(connection, entity.id), tags)
-            put_tags(connection, entity.id, tags)
+            entity_id = _changeable(connection, what)
+            merge_tags(list_tags(connection, entity_id), tags)
+            put_tags(connection, entity_id, tags)
 
         await self._database.write(change)
 
@@ -56,23 +59,36 @@ class IamTagService:
 
         Raises:
             EntityNotFound: there is nothing of that name.
+            InvalidInput, NotModifiable: no ARN of a managed policy, or one of AWS's.
         """
 
         def change(connection: Connection) -> None:
             begin_change(connection, what.account_id)
-            delete_tags(connection, get_entity(connection, what.account_id, what.kind, what.name).id, keys)
+            delete_tags(connection, _changeable(connection, what), keys)
 
         await self._database.write(change)
 
     async def list(self, what: Tagged, page: PageRequest) -> Page[Tag]:
-        """A page of the tags, by key.
+        """A page of the tags, by key; AWS's policies have none.
 
         Raises:
             EntityNotFound: there is nothing of that name.
+            InvalidInput: no ARN of a managed policy.
         """
 
         def query(connection: Connection) -> Page[Tag]:
-            entity = get_entity(connection, what.account_id, what.kind, what.name)
-            return slice_page(list(list_tags(connection, entity.id).items()), page)
+            return slice_page(list(list_tags(connection, self._visible(connection, what)).items()), page)
 
         return await self._database.read(query)
+
+    def _visible(self, connection: Connection, what: Tagged) -> str:
+        if what.kind is EntityKind.POLICY:
+            return get_policy(connection, self._aws, what.account_id, what.name).policy.id
+        return _changeable(connection, what)
+
+
+def _changeable(connection: Connection, what: Tagged) -> str:
+    """The unique id of what is to be changed."""
+    if what.kind is EntityKind.POLICY:
+        return get_own_policy(connection, what.account_id, what.name).policy.id
+    return get_entity(connection, what.account_id, what.kind, what.name).id

@@ -33,16 +33,21 @@ async def list_tags(call: Call) -> dict[str, Any]:
 
 def _tagged(call: Call) -> Tagged:
     account_id, given = call.caller.account_id, call.parameters
+    if "PolicyArn" in given:
+        return Tagged(account_id, EntityKind.POLICY, given["PolicyArn"])
     if "RoleName" in given:
         return Tagged(account_id, EntityKind.ROLE, given["RoleName"])
     return Tagged(account_id, EntityKind.USER, given["UserName"])
 
 
 OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
+    "ListPolicyTags": (ResourceKind.POLICY, list_tags),
     "ListRoleTags": (ResourceKind.ROLE, list_tags),
     "ListUserTags": (ResourceKind.USER, list_tags),
+    "TagPolicy": (ResourceKind.POLICY, tag),
     "TagRole": (ResourceKind.ROLE, tag),
     "TagUser": (ResourceKind.USER, tag),
+    "UntagPolicy": (ResourceKind.POLICY, untag),
     "UntagRole": (ResourceKind.ROLE, untag),
     "UntagUser": (ResourceKind.USER, untag),
 }
