@@ -31,6 +31,7 @@ from entrepot.service.iam.inline_policy import IamInlinePolicyService
 from entrepot.service.iam.policy import IamPolicyService
 from entrepot.service.iam.policy_version import IamPolicyVersionService
 from entrepot.service.iam.role import IamRoleService
+from entrepot.service.iam.simulation import IamSimulationService
 from entrepot.service.iam.tag import IamTagService
 from entrepot.service.iam.user import IamUserService
 from entrepot.service.identity import IdentityService
@@ -164,6 +165,7 @@ def _services(
         iam_attachment=IamAttachmentService(clients, context, aws),
         iam_boundary=IamBoundaryService(clients, aws),
         iam_account=IamAccountService(clients),
+        iam_simulation=IamSimulationService(database, aws),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         repository_policy=RepositoryPolicyService(clients),

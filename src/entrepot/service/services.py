@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from entrepot.service.iam.policy import IamPolicyService
     from entrepot.service.iam.policy_version import IamPolicyVersionService
     from entrepot.service.iam.role import IamRoleService
+    from entrepot.service.iam.simulation import IamSimulationService
     from entrepot.service.iam.tag import IamTagService
     from entrepot.service.iam.user import IamUserService
     from entrepot.service.identity import IdentityService
@@ -56,6 +57,7 @@ class Services:
     iam_attachment: IamAttachmentService
     iam_boundary: IamBoundaryService
     iam_account: IamAccountService
+    iam_simulation: IamSimulationService
     registry_token: RegistryTokenService
     repository: RepositoryService
     repository_policy: RepositoryPolicyService

@@ -19,6 +19,7 @@ from entrepot.transport.aws.iam import (
     policy,
     policy_version,
     role,
+    simulation,
     tag,
     user,
 )
@@ -37,6 +38,7 @@ _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
     **policy.OPERATIONS,
     **policy_version.OPERATIONS,
     **role.OPERATIONS,
+    **simulation.OPERATIONS,
     **tag.OPERATIONS,
     **user.OPERATIONS,
 }
