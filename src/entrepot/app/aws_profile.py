@@ -25,6 +25,7 @@ Spec: AWS SDKs and Tools reference guide, "Shared config and credentials files",
 
 from __future__ import annotations
 
+import configparser
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ SERVICES = ("ecr", "iam", "sts")
 
 
 class ProfileError(Exception):
-    """The profile cannot be written; the text says why, in one line."""
+    """The profile cannot be read or written; the text says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,30 @@ def write_profile(profile: Profile, environ: Mapping[str, str] = os.environ) -> 
     section = "default" if profile.name == "default" else f"profile {profile.name}"
     _change(files.config, {section: settings, f"services {profile.name}": endpoint})
     _change(files.credentials, {profile.name: secrets})
+
+
+def find_key_id(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The access key id of a profile; the credentials file wins, as with the SDKs.
+
+    Raises:
+        ProfileError: a file cannot be read, or none of them says.
+    """
+    files = ProfileFiles.find(environ)
+    section = "default" if name == "default" else f"profile {name}"
+    for path, title in ((files.credentials, name), (files.config, section)):
+        found = _read(path).get(title, "aws_access_key_id", fallback="")
+        if found:
+            return found
+    raise ProfileError(f"the AWS profile {name} has no aws_access_key_id in {files.credentials} or {files.config}")
+
+
+def _read(path: Path) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read(path, "utf-8")
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise ProfileError(f"cannot read the AWS profile from {path}: {str(error).splitlines()[0]}") from error
+    return parser
 
 
 def with_section(text: str, name: str, lines: list[str]) -> str:

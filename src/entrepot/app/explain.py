@@ -75,7 +75,7 @@ async def explain_bench(bench: Workbench, question: Question) -> Explained:
     listener = _listener(bench)
     is_secure = listener.startswith("https:")
     facts = RequestFacts(SOURCE_IP, is_secure, listener, region, parameters=question.context)
-    authorizer = Authorizer(AccessService(bench.database, _aws_policies(bench.settings)), lambda: now)
+    authorizer = Authorizer(AccessService(bench.database, read_aws_policies(bench.settings)), lambda: now)
     case = await authorizer.explain(caller, question.action, question.resource, facts)
     notes = await bench.database.read(lambda connection: _notes(connection, question))
     assumed = {
@@ -152,7 +152,12 @@ def _listener(bench: Workbench) -> str:
     return server.listeners[0] if server else bench.settings.listeners[0].url
 
 
-def _aws_policies(settings: Settings) -> AwsPolicies:
+def read_aws_policies(settings: Settings) -> AwsPolicies:
+    """AWS's managed policies as the server knows them.
+
+    Raises:
+        CommandError: the operator's file cannot be used.
+    """
     try:
         return load_aws_policies(settings.aws_policies)
     except AwsPolicyError as error:

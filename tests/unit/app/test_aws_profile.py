@@ -8,7 +8,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from entrepot.app.aws_profile import Profile, ProfileError, with_section, write_profile
+from entrepot.app.aws_profile import Profile, ProfileError, find_key_id, with_section, write_profile
 
 PROFILE = Profile("entrepot", "eu-west-1", "http://127.0.0.1:5000", "AKIAEXAMPLE", "se=cr%et[x]")
 
@@ -105,3 +105,23 @@ def test_what_cannot_be_written_is_named(environ: dict[str, str], tmp_path: Path
 def test_sections(text: str, expected: str) -> None:
     assert with_section(text, "a", ["x = 1"]) == expected
     assert with_section(expected, "a", ["x = 1"]) == expected
+
+
+def test_the_key_of_a_profile_is_found_as_the_sdks_do(environ: dict[str, str]) -> None:
+    write_profile(PROFILE, environ)
+    assert find_key_id("entrepot", environ) == "AKIAEXAMPLE"
+    config, credentials = Path(environ["AWS_CONFIG_FILE"]), Path(environ["AWS_SHARED_CREDENTIALS_FILE"])
+    text = config.read_text() + "[profile work]\n[default]\n"
+    for name, section in (("work", "profile work"), ("default", "default"), ("entrepot", "profile entrepot")):
+        keys = f"aws_access_key_id = AKIA{name.upper()}\naws_secret_access_key = x\n"
+        text = text.replace(f"[{section}]\n", f"[{section}]\n{keys}")
+    config.write_text(text)
+    for name in ("work", "default", "entrepot"):
+        credentials_of = botocore.session.Session(profile=name).get_credentials()
+        assert credentials_of is not None
+        assert find_key_id(name, environ) == credentials_of.access_key
+    with pytest.raises(ProfileError, match="the AWS profile other has no aws_access_key_id in"):
+        find_key_id("other", environ)
+    credentials.write_text("no section\n")
+    with pytest.raises(ProfileError, match="cannot read the AWS profile from"):
+        find_key_id("entrepot", environ)

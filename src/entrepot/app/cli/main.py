@@ -1,7 +1,8 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
 entrepot serve | connect | verify | backup | restore | gc | maintenance on|off|status | keys rotate
-entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | version
+entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | admin whoami
+version
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from entrepot.app.cli.output import say
 from entrepot.app.cli.policy import policy
 from entrepot.app.cli.serve import serve
 from entrepot.app.cli.verify import verify
+from entrepot.app.cli.whoami import whoami
 
 app = typer.Typer(
     name="entrepot",
@@ -32,6 +34,7 @@ app = typer.Typer(
 )
 admin = typer.Typer(help="Change accounts and keys on the server's own machine, running or not.", no_args_is_help=True)
 admin.add_typer(account, name="account")
+admin.command()(whoami)
 app.add_typer(admin, name="admin")
 app.command()(serve)
 app.command()(connect)
