@@ -33,6 +33,7 @@ _OF_SHAPE: Final = {
 
 _OF_OPERATION: Final[dict[str, dict[str, Any]]] = {
     "AssumeRole": {"RoleArn": f"arn:aws:iam::{HOME.account_id}:role/{ROLE}", "RoleSessionName": "me"},
+    "GetAccessKeyLastUsed": {"AccessKeyId": "AKIA" + "ANA".ljust(16, "0")},  # hers: others' are denied by the service
     "SimulatePrincipalPolicy": {"PolicySourceArn": f"arn:aws:iam::{HOME.account_id}:user/none"},
 }
 """Members of operations that mean something else than their shape says."""

@@ -10,17 +10,17 @@ resource exists or not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from entrepot.auth.condition_key import CLOCK_KEYS, RequestContext, RequestFacts, Values
+from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, Values
 from entrepot.domain.arn import entity_of, repository_of
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.managed_policy import AWS_ACCOUNT
 from entrepot.domain.policy.action import TRUST_ACTIONS
-from entrepot.domain.policy.evaluate import Case, Decision, Policies, Request, evaluate
+from entrepot.domain.policy.evaluate import Case, Decision, Outcome, Policies, Request, evaluate
 from entrepot.domain.policy.index import PolicySet
 from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
 
@@ -44,19 +44,25 @@ _OF_EVERYBODY: Final = frozenset(
 )
 """What can be asked of AWS's managed policies, as if they belonged to whoever asks; nothing changes them."""
 
+_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
+
 _ACCOUNT_FIELD: Final = 4
 """Of an ARN's six fields: arn, partition, service, region, account, resource."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Question:
-    """One action on one resource, and what was decided about it."""
+    """One action on one resource."""
 
+    resource: ResourceAccess
     keys: tuple[str, ...]
-    """The condition keys on which it depends."""
+    """The condition keys on which the decision depends."""
     is_lasting: bool
     """Whether the same values can come again."""
-    decisions: dict[tuple[Values | None, ...], Decision] = field(default_factory=dict)
+
+    def values(self, context: Mapping[str, Values]) -> tuple[Values | None, ...]:
+        """What the decision depends on beside the policies."""
+        return tuple([context.get(key) for key in self.keys])
 
 
 class Authorizer:
@@ -65,12 +71,30 @@ class Authorizer:
     def __init__(self, access: AccessService, now: Callable[[], datetime]) -> None:
         self._access, self._now = access, now
 
+    def recalls(self, caller: Caller, action: str, facts: Facts, view: RepositoryView) -> bool:
+        """Whether the caller was let do `action` to the repository of `view` before, and all that counts is the same.
+
+        What a pull costs, again and again: a look into two tables. What is not known here, `check` decides.
+        """
+        holder = self._access.kept_caller(caller)
+        question = holder and holder.questions.get((action, view.repository_id, view.owner_epoch))
+        if not holder or not question or not question.is_lasting:
+            return False
+        values: tuple[Values | None, ...] = ()
+        if question.keys:
+            resource = question.resource
+            # Lasting questions do not ask for the time.
+            context = RequestContext(caller, facts, _NO_TIME, holder.tags, resource.account_id, resource.tags)
+            values = question.values(context)
+        decision = holder.decisions.get((question, values))
+        return decision is not None and decision.is_allowed
+
     async def check(
         self,
         caller: Caller,
         action: str,
         resource_arns: Iterable[str],
-        facts: RequestFacts,
+        facts: Facts,
         view: RepositoryView | None = None,
     ) -> None:
         """Let the request pass if `action`, such as `ecr:PutImage`, is allowed on every resource.
@@ -85,8 +109,19 @@ class Authorizer:
             if not decision.is_allowed:
                 raise _denied(caller, action, arn, decision)
 
+    async def check_unforbidden(self, caller: Caller, action: str, resource_arns: Iterable[str], facts: Facts) -> None:
+        """Let the request pass unless a Deny applies: for what nobody needs to be allowed.
+
+        Raises:
+            AccessDenied: for the first resource on which one does.
+        """
+        for arn in resource_arns:
+            decision = await self.decide(caller, action, arn, facts)
+            if decision.outcome is Outcome.EXPLICIT_DENY:
+                raise _denied(caller, action, arn, decision)
+
     async def decide(
-        self, caller: Caller, action: str, arn: str, facts: RequestFacts, view: RepositoryView | None = None
+        self, caller: Caller, action: str, arn: str, facts: Facts, view: RepositoryView | None = None
     ) -> Decision:
         """Decide one action on one resource, whose ARN may lack the path of an entity of IAM."""
         holder = await self._access.caller(caller)
@@ -96,19 +131,17 @@ class Authorizer:
             return _recall(holder, resource, action, arn, context)
         return _evaluate(holder, resource, action, resource.arn or arn, context).decision
 
-    async def explain(self, caller: Caller, action: str, arn: str, facts: RequestFacts) -> Case:
+    async def explain(self, caller: Caller, action: str, arn: str, facts: Facts) -> Case:
         """Decide as `decide` does, from nothing that is remembered; with the policies and keys that were asked."""
         holder = await self._access.caller(caller)
         resource = await self._resource(caller, action, arn, None)
         return _evaluate(holder, resource, action, resource.arn or arn, self._context(caller, facts, holder, resource))
 
-    def _context(
-        self, caller: Caller, facts: RequestFacts, holder: CallerAccess, resource: ResourceAccess
-    ) -> RequestContext:
+    def _context(self, caller: Caller, facts: Facts, holder: CallerAccess, resource: ResourceAccess) -> RequestContext:
         return RequestContext(caller, facts, self._now(), holder.tags, resource.account_id, resource.tags)
 
     async def may_with(
-        self, caller: Caller, action: str, resource_arns: Iterable[str], facts: RequestFacts, policy: PolicySet
+        self, caller: Caller, action: str, resource_arns: Iterable[str], facts: Facts, policy: PolicySet
     ) -> bool:
         """Whether `action` would be allowed on every resource if `policy` stood in the place of its own."""
         holder = await self._access.caller(caller)
@@ -148,25 +181,29 @@ def _recall(
     question = _question(holder, resource, action, arn)
     if not question.is_lasting:
         return _evaluate(holder, resource, action, arn, context).decision
-    values = tuple([context.get(key) for key in question.keys])
-    decision = question.decisions.get(values)
+    place = question, question.values(context)
+    decision: Decision | None = holder.decisions.get(place)
     if decision is None:
         decision = _evaluate(holder, resource, action, arn, context).decision
-        if len(question.decisions) < DECISIONS_MAX:
-            question.decisions[values] = decision
+        _remember(holder.decisions, place, decision)
     return decision
 
 
 def _question(holder: CallerAccess, resource: ResourceAccess, action: str, arn: str) -> _Question:
-    place = (action, arn, resource)
-    known = cast("_Question | None", holder.decisions.get(place))
+    """Kept by the id of the repository, or by the ARN of what has none, and by the epoch of its owner."""
+    place = action, resource.repository_id or arn, resource.epoch
+    known: _Question | None = holder.questions.get(place)
     if known is None:
         keys = frozenset[str]().union(*(one.keys(action.lower()) for one in _sets(policies_of(holder, resource))))
-        known = _Question(tuple(sorted(keys)), not keys & CLOCK_KEYS)
-        if len(holder.decisions) >= DECISIONS_MAX:
-            holder.decisions.clear()
-        holder.decisions[place] = known
+        known = _Question(resource, tuple(sorted(keys)), not keys & CLOCK_KEYS)
+        _remember(holder.questions, place, known)
     return known
+
+
+def _remember(memory: dict[Any, Any], place: Any, value: Any) -> None:
+    if len(memory) >= DECISIONS_MAX:
+        memory.clear()
+    memory[place] = value
 
 
 def _sets(policies: Policies) -> Iterable[PolicySet]:

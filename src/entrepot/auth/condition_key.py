@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from entrepot.domain.principal import Caller, PrincipalKind
 
@@ -22,20 +22,49 @@ _NONE: Final[Mapping[str, Values]] = {}
 _NO_TAGS: Final[Mapping[str, str]] = {}
 
 
+class Facts(Protocol):
+    """What condition keys are made of, all of it from the connection or signed by the caller."""
+
+    @property
+    def source_ip(self) -> str:
+        """Of the peer, or of whom a trusted proxy speaks for."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the request came over TLS."""
+
+    @property
+    def listener(self) -> str:
+        """URL of the listener that accepted the connection."""
+
+    @property
+    def region(self) -> str | None:
+        """`aws:RequestedRegion`."""
+
+    @property
+    def user_agent(self) -> str | None:
+        """As sent."""
+
+    @property
+    def referer(self) -> str | None:
+        """As sent."""
+
+    @property
+    def parameters(self) -> Mapping[str, Values]:
+        """Keys in lower case that follow from the parameters of the request, such as `aws:requesttag/team`."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What condition keys are made of, all of it from the connection or signed by the caller."""
+    """Facts that are all known beforehand."""
 
     source_ip: str
     is_secure: bool
     listener: str
-    """URL of the listener that accepted the connection."""
     region: str | None = None
-    """`aws:RequestedRegion`."""
     user_agent: str | None = None
     referer: str | None = None
     parameters: Mapping[str, Values] = field(default_factory=dict)
-    """Keys in lower case that follow from the parameters of the request, such as `aws:requesttag/team`."""
 
 
 class RequestContext(Mapping[str, Values]):
@@ -46,7 +75,7 @@ class RequestContext(Mapping[str, Values]):
     def __init__(
         self,
         caller: Caller,
-        facts: RequestFacts,
+        facts: Facts,
         now: datetime,
         principal_tags: Mapping[str, str] = _NO_TAGS,
         resource_account: str | None = None,

@@ -54,6 +54,7 @@ class CallerAccess:
     session: PolicySet | None
     tags: Mapping[str, str]
     """Of the user or role, overlaid by those of the session; keys in lower case."""
+    questions: dict[Any, Any] = field(default_factory=dict)
     decisions: dict[Any, Any] = field(default_factory=dict)
     """What was decided already; `auth/authorize.py` knows how."""
 
@@ -74,6 +75,10 @@ class ResourceAccess:
     """Of a user or role: the ARN of its permissions boundary."""
     is_kept: bool = False
     """Whether the next request meets the same object, unless the epoch moves on."""
+    epoch: int | None = None
+    """Of its owner's account, if it is kept."""
+    repository_id: int | None = None
+    """Of a repository that exists."""
 
 
 class AccessService:
@@ -86,12 +91,16 @@ class AccessService:
         self._registries: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
         self._repositories: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
 
+    def kept_caller(self, caller: Caller) -> CallerAccess | None:
+        """What belongs to a caller, if it is known at the epoch that the caller has."""
+        return _kept(self._callers, _caller_key(caller), caller.epoch)
+
     async def caller(self, caller: Caller) -> CallerAccess:
         """What belongs to a caller, as of the epoch that the caller has."""
-        found = _kept(self._callers, caller.access_key_id, caller.epoch)
+        found = self.kept_caller(caller)
         if found is None:
             found = await self._make_caller(caller)
-            _keep(self._callers, caller.access_key_id, caller.epoch, found)
+            _keep(self._callers, _caller_key(caller), caller.epoch, found)
         return found
 
     async def repository(self, owner: Registry, epoch: int | None, repository_id: int | None) -> ResourceAccess:
@@ -138,7 +147,13 @@ class AccessService:
         if found is None:
             row = await self._database.lookup(lambda connection: rows.find_registry_access(connection, owner))
             policy = None if row.policy is None else _saved_set("registry policy", row.policy, Kind.REGISTRY)
-            found = ResourceAccess(owner.account_id, registry=policy, registry_scope=_scope(row.settings), is_kept=True)
+            found = ResourceAccess(
+                owner.account_id,
+                registry=policy,
+                registry_scope=_scope(row.settings),
+                is_kept=True,
+                epoch=epoch,
+            )
             _keep(self._registries, owner, epoch, found)
         return found
 
@@ -151,7 +166,7 @@ class AccessService:
 
         saved, tags = await self._database.read(query)
         policy = None if saved is None else _saved_set("repository policy", saved, Kind.REPOSITORY)
-        return replace(registry, policy=policy, tags=_lower(tags))
+        return replace(registry, policy=policy, tags=_lower(tags), repository_id=repository_id)
 
     async def _make_caller(self, caller: Caller) -> CallerAccess:
         principal, held = caller.principal, caller.session
@@ -211,6 +226,11 @@ def policies_of(caller: CallerAccess, resource: ResourceAccess) -> Policies:
         resource.registry,
         resource.registry_scope,
     )
+
+
+def _caller_key(caller: Caller) -> tuple[str, str]:
+    """The same key belongs to somebody with another ARN in a region of another partition."""
+    return caller.access_key_id, caller.principal.arn
 
 
 def _subject(caller: Caller) -> Subject:

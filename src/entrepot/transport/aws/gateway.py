@@ -40,7 +40,7 @@ from entrepot.transport.aws.error import (
 from entrepot.transport.aws.model import ServiceModel, known_regions, service_model
 from entrepot.transport.aws.operation import OPERATIONS, find_operation
 from entrepot.transport.aws.protocol import json, query
-from entrepot.transport.aws.resource import target_of
+from entrepot.transport.aws.resource import ResourceKind, target_of
 from entrepot.transport.aws.row import BODY_BYTES_MAX, Row
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
 from entrepot.transport.body import BodyBroken
@@ -160,8 +160,10 @@ class AwsGateway:
         target = target_of(row.resource, Registry(caller.account_id, region), parameters, caller.principal)
         facts = _facts(request, region, keys_of(row.service, parameters))
         check_credential(caller, row.action)
+        is_open = row.resource is ResourceKind.CALLER
+        check = self._authorizer.check_unforbidden if is_open else self._authorizer.check
         for action in row.actions(parameters, caller.session):
-            await self._authorizer.check(caller, action, target.arns, facts)
+            await check(caller, action, target.arns, facts)
         may_with = partial(self._authorizer.may_with, caller, row.action, target.arns, facts)
         return Call(row.name, caller, target.registry, parameters, self._services, self._registry_url, hold, may_with)
 

@@ -40,6 +40,7 @@ class ResourceKind(StrEnum):
     NEW_POLICY = "policy in its path"
     SIMULATED = "identity of `PolicySourceArn`"
     ASSUMED_ROLE = "role of `RoleArn`"
+    CALLER = "the caller: allowed unless denied"
     NONE = "none: always allowed"
 
 
@@ -60,7 +61,8 @@ def target_of(kind: ResourceKind, own: Registry, parameters: dict[str, Any], cal
         InvalidResourceArn: resourceArn names no repository of this region.
         ValidationFailed: RoleArn is no role's.
     """
-    if kind is ResourceKind.USER and caller and not parameters.get("UserName"):
+    is_caller = kind is ResourceKind.CALLER or (kind is ResourceKind.USER and not parameters.get("UserName"))
+    if is_caller and caller:
         return Target(own, (caller.identity_arn or caller.arn,))
     return _TARGETS[kind](own, parameters)
 
@@ -125,6 +127,7 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.REPOSITORIES: _repositories,
     ResourceKind.TAGGED: _tagged,
     ResourceKind.ANY: _any,
+    ResourceKind.CALLER: _none,
     ResourceKind.NONE: _none,
     ResourceKind.USER: _entity(EntityKind.USER, "UserName"),
     ResourceKind.NEW_USER: _entity(EntityKind.USER, "UserName", is_new=True),

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qs
 
-from entrepot.auth.condition_key import IMAGE_TAG, RequestFacts, Values
+from entrepot.auth.condition_key import IMAGE_TAG, Values
 from entrepot.auth.docker_login import challenge, read_login, registry_for
 from entrepot.domain.error import AccessDenied, QueryTooLong, RepositoryNotFound, TokenInvalid
 from entrepot.domain.principal import Caller, Principal
@@ -41,16 +41,16 @@ QUERY_FIELDS_MAX = 200
 
 
 class Call:
-    """An authenticated request for a registry."""
+    """An authenticated request for a registry; it is itself what condition keys are made of."""
 
-    __slots__ = ("_query", "caller", "exchange", "keys", "registry", "token")
+    __slots__ = ("_query", "caller", "exchange", "parameters", "registry", "token")
 
     def __init__(self, exchange: Exchange, token: VerifiedToken, caller: Caller, registry: Registry) -> None:
         self.exchange = exchange
         self.token = token
         self.caller = caller
         self.registry = registry
-        self.keys: dict[str, Values] = {}
+        self.parameters: dict[str, Values] = {}
         """Condition keys that follow from what is asked for."""
         self._query: dict[str, list[str]] | None = None
 
@@ -64,11 +64,41 @@ class Call:
         """Whose the caller's rights are."""
         return self.caller.principal
 
+    @property
+    def source_ip(self) -> str:
+        """Of who asks."""
+        return self.exchange.peer.address
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it came over TLS."""
+        return self.exchange.peer.is_secure
+
+    @property
+    def listener(self) -> str:
+        """Where it came in."""
+        return self.exchange.peer.listener
+
+    @property
+    def region(self) -> str:
+        """Of the registry."""
+        return self.registry.region
+
+    @property
+    def user_agent(self) -> str | None:
+        """As sent."""
+        return self.exchange.headers.get("User-Agent")
+
+    @property
+    def referer(self) -> str | None:
+        """As sent."""
+        return self.exchange.headers.get("Referer")
+
     def name_tags(self, *references: Reference) -> None:
         """Tell the policies which image tags the request names; digests are none."""
         tags = tuple(dict.fromkeys(one.name for one in references if isinstance(one, Tag)))
         if tags:
-            self.keys[IMAGE_TAG] = tags
+            self.parameters[IMAGE_TAG] = tags
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -148,10 +178,21 @@ class Access:
         if call.account_id != call.registry.account_id:
             await self._permit_one(call, await self.epoch(call), actions, name)
         view = await read()
-        await self._permit_one(call, view.caller_epoch, actions, name, view)
+        if not self._recalls(call, actions, view):
+            await self._permit_one(call, view.caller_epoch, actions, name, view)
         if view.repository is None:
             raise RepositoryNotFound(call.registry, name)
         return view
+
+    def _recalls(self, call: Call, actions: tuple[str, ...], view: RepositoryView) -> bool:
+        """Whether the caller, of whom all is still as it was, is known to be let do one of `actions`."""
+        caller = call.caller
+        if caller.epoch != view.caller_epoch:
+            return False
+        for action in actions:  # noqa: SIM110 (a generator would take twice as long)
+            if self._authorizer.recalls(caller, action, call, view):
+                return True
+        return False
 
     async def _permit_one(
         self,
@@ -190,18 +231,8 @@ class Access:
             AccessDenied.
         """
         caller = await self.confirm(call, epoch)
-        exchange, registry = call.exchange, call.registry
-        peer, headers = exchange.peer, exchange.headers
-        facts = RequestFacts(
-            peer.address,
-            peer.is_secure,
-            peer.listener,
-            registry.region,
-            headers.get("User-Agent"),
-            headers.get("Referer"),
-            call.keys,
-        )
-        await self._authorizer.check(caller, action, [registry.repository_arn(name) for name in names], facts, view)
+        arns = [call.registry.repository_arn(name) for name in names]
+        await self._authorizer.check(caller, action, arns, call, view)
 
 
 def challenge_of(exchange: Exchange) -> str:

@@ -14,6 +14,9 @@ from entrepot.transport.aws.row import row
 from entrepot.transport.aws.sts import caller_identity, session
 
 _ANY, _ROLE, _NONE = ResourceKind.ANY, ResourceKind.ASSUMED_ROLE, ResourceKind.NONE
+_CALLER = ResourceKind.CALLER
+"""No policy needs to allow GetSessionToken, but one can deny it: AWS's example for users without a second factor lists
+it among what stays open. Spec: IAM user guide, "Allows MFA-authenticated IAM users to manage their own credentials"."""
 
 _ALSO: Final = (("sts:TagSession", "Tags"), ("sts:SetSourceIdentity", "SourceIdentity"))
 """What AssumeRole needs beside its own action."""
@@ -32,6 +35,6 @@ ROWS: Final = (
     row("sts", "GetCallerIdentity", _NONE, caller_identity.get_caller_identity),
     row("sts", "GetDelegatedAccessToken", _ANY),
     row("sts", "GetFederationToken", _ANY),
-    row("sts", "GetSessionToken", _NONE, session.get_session_token),
+    row("sts", "GetSessionToken", _CALLER, session.get_session_token),
     row("sts", "GetWebIdentityToken", _ANY),
 )
