@@ -20,6 +20,7 @@ from entrepot.domain.policy.evaluate import Decision, Outcome, Policies, Request
 from entrepot.domain.principal import Caller, Session, role_session_of, root_of, user_of
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositorySettings, parse_repository_name
+from entrepot.domain.view import RepositoryView
 from entrepot.service.access import AccessService
 from entrepot.service.identity import IdentityService
 from entrepot.service.repository import RepositoryService
@@ -28,6 +29,7 @@ from entrepot.store.metadata import schema
 from entrepot.store.metadata.access import find_epoch
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.identity import raise_access_epoch
+from entrepot.store.metadata.view import view_repository
 from tests.support.iam_rows import attach, document, join, put_entity, put_inline, put_policy, put_tag
 from tests.support.service import ACCOUNT, REGISTRY, Clock
 
@@ -344,3 +346,37 @@ async def test_the_registry_of_an_account_that_does_not_exist(world: World) -> N
         await world.outcome(root, "ecr:ListImages", Registry("999999999999", "us-east-1").repository_arn("a"))
         == IMPLICIT
     )
+
+
+async def test_what_was_allowed_is_recalled_until_something_counts(world: World) -> None:
+    inside = document("ecr:ListImages", Condition={"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}})
+    by_day = document("ecr:PutImage", Condition={"DateLessThan": {"aws:CurrentTime": "2099-01-01T00:00:00Z"}})
+    mia = await world.user("mia", inside, by_day)
+
+    async def recalls(action: str, facts: RequestFacts = FACTS) -> bool:
+        def look(connection: Connection) -> RepositoryView:
+            return view_repository(connection, ACCOUNT, REGISTRY, parse_repository_name("team/app"))
+
+        view = await world.database.read(look)
+        caller = replace(mia, epoch=view.caller_epoch or 0)
+        before = world.authorizer.recalls(caller, action, facts, view)
+        await world.authorizer.decide(caller, action, APP, facts, view)
+        return before
+
+    assert [await recalls("ecr:ListImages") for _ in range(3)] == [False, True, True]
+    outside = replace(FACTS, source_ip="10.1.1.1")
+    assert [await recalls("ecr:ListImages", outside) for _ in range(2)] == [False, False], "a denial is told anew"
+    assert [await recalls("ecr:BatchGetImage") for _ in range(2)] == [False, False]
+    assert [await recalls("ecr:PutImage") for _ in range(2)] == [False, False], "time goes on"
+    await world.change(lambda connection: None)
+    assert [await recalls("ecr:ListImages") for _ in range(2)] == [False, True]
+
+
+async def test_who_asks_is_named_as_the_partition_of_the_region_does(world: World) -> None:
+    builder = await world.role("builder", document("ecr:*"))
+    china = replace(builder, principal=builder.principal.in_partition("aws-cn"))
+    await set_policy(world, saying("ecr:ListImages", {"AWS": builder.principal.arn}, "Deny"))
+
+    assert await world.outcome(china, "ecr:ListImages") == ALLOWED
+    assert await world.outcome(builder, "ecr:ListImages") == EXPLICIT
+    assert await world.outcome(china, "ecr:ListImages") == ALLOWED
