@@ -16,6 +16,7 @@ from tests.support.aws import AwsClient, AwsWorld, Reply
 from tests.support.iam_rows import document, put_entity, put_inline
 from tests.support.policy import text_of
 from tests.support.registry import HOME, OTHER_ACCOUNT
+from tests.support.wire import Client, basic
 
 NAME = "team/app"
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -163,6 +164,29 @@ async def test_another_account_comes_in_with_the_next_request_and_goes_with_the_
             assert (await aws.client.ecr(change, **parameters)).status == 200
         assert (await aws.stranger.ecr("ListImages", **listing)).code == code
         assert (await aws.stranger.ecr("DescribeImages", **listing)).code == "AccessDeniedException"
+
+
+async def test_another_account_pulls_and_pushes_as_the_policy_says(aws: AwsWorld) -> None:
+    await aws.create(NAME)
+    home, registry = aws.registry.client, aws.registry
+    manifest = await home.put_image(NAME, "v1")
+    theirs = Client(home.session, registry.url, basic(await registry.password(OTHER_ACCOUNT, registry.home)))
+    requests = {"pull": ("GET", f"/v2/{NAME}/manifests/{manifest}"), "push": ("POST", f"/v2/{NAME}/blobs/uploads/")}
+
+    for actions, allowed in (
+        (None, {"pull": 403, "push": 403}),
+        (PULL, {"pull": 200, "push": 403}),
+        (["ecr:InitiateLayerUpload"], {"pull": 403, "push": 202}),
+        (["ecr:*"], {"pull": 200, "push": 202}),
+        (None, {"pull": 403, "push": 403}),
+    ):
+        if actions:
+            text = policy_of({"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}, actions)
+            await aws.client.ecr("SetRepositoryPolicy", repositoryName=NAME, policyText=text)
+        else:
+            await aws.client.ecr("DeleteRepositoryPolicy", repositoryName=NAME)
+        answers = {name: (await theirs.send(*request)).status for name, request in requests.items()}
+        assert answers == allowed, actions
 
 
 async def test_what_a_stranger_may_set_he_may_lock_himself_out_of(aws: AwsWorld) -> None:
