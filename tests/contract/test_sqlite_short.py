@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from entrepot.store.metadata import sqlite_log
+from entrepot.store.metadata import sqlite_log, sqlite_writer
 from entrepot.store.metadata.sqlite import SqliteDatabase
 from entrepot.store.metadata.sqlite_file import lock_for_writing, raw_connection
 from tests.contract.test_database import add, ids
@@ -60,9 +60,45 @@ async def test_a_failure_undoes_only_its_own_change(sqlite_database: SqliteDatab
     assert await sqlite_database.read(ids) == {"a", "b"}
 
 
-async def test_while_another_process_writes_the_thread_waits(
-    sqlite_database: SqliteDatabase, sqlite_address: SqliteAddress
+async def test_while_another_process_writes_the_loop_comes_back(
+    sqlite_database: SqliteDatabase, sqlite_address: SqliteAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With what was asked for meanwhile, as one transaction."""
+    monkeypatch.setattr(sqlite_writer, "PATIENCE_SECONDS", 60)
+    places: list[int] = []
+    said: list[str] = []
+    raw_connection(sqlite_database._writer._short._connection).set_trace_callback(said.append)
+    with lock_for_writing(sqlite_address.path):
+        first = asyncio.ensure_future(sqlite_database.write(noting(places, "a"), is_short=True))
+        await rounds()
+        second = asyncio.ensure_future(sqlite_database.write(noting(places, "b"), is_short=True))
+        assert await sqlite_database.lookup(ids) == set()  # the loop goes on
+        await rounds()
+        assert not first.done()
+        assert not second.done()
+    assert (await first, await second) == ("a", "b")
+    assert set(places) == {threading.get_ident()}
+    assert (said.count("BEGIN IMMEDIATE"), said.count("COMMIT")) == (1, 1)
+
+
+async def test_closing_does_not_leave_what_waits_for_the_lock(
+    sqlite_address: SqliteAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "PATIENCE_SECONDS", 60)
+    database = sqlite_address.open()
+    with lock_for_writing(sqlite_address.path):
+        pending = asyncio.ensure_future(database.write(add("a"), is_short=True))
+        await rounds()
+        closing = asyncio.ensure_future(database.close())
+        await rounds()
+    await closing
+    assert await pending == "a"
+
+
+async def test_while_another_process_writes_for_long_the_thread_waits(
+    sqlite_database: SqliteDatabase, sqlite_address: SqliteAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "PATIENCE_SECONDS", 0)
     places: list[int] = []
     with lock_for_writing(sqlite_address.path):
         change = asyncio.ensure_future(sqlite_database.write(noting(places, "a"), is_short=True))

@@ -33,6 +33,8 @@ T = TypeVar("T")
 READERS = 4
 WRITERS = 4
 PUBLISHERS = 4
+MAKERS = 2
+"""Threads that make small objects: more of them would only fight for the interpreter between system calls."""
 FAR_THREADS = 16
 """Of each kind, for a store that is reached over a network: they wait rather than work."""
 STORAGE_KEY_BYTES = 16
@@ -61,14 +63,16 @@ class Storage:
         self._keys = keys
         self._context = context
         self._is_encrypting = is_encrypting
-        readers, writers, publishers = (FAR_THREADS,) * 3 if store.is_shared else (READERS, WRITERS, PUBLISHERS)
+        here = (READERS, WRITERS, PUBLISHERS, MAKERS)
+        readers, writers, publishers, makers = (FAR_THREADS,) * 4 if store.is_shared else here
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="blob-read")
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="blob-write")
         self._publishers = ThreadPoolExecutor(publishers, thread_name_prefix="blob-publish")
+        self._makers = ThreadPoolExecutor(makers, thread_name_prefix="blob-make")
 
     async def close(self) -> None:
         """Finish what is under way and end the threads."""
-        for pool in (self._readers, self._writers, self._publishers):
+        for pool in (self._readers, self._writers, self._publishers, self._makers):
             await asyncio.to_thread(pool.shutdown)
 
     async def new_object(self, domain_id: int) -> NewObject:
@@ -110,6 +114,10 @@ class Storage:
     async def publish(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work that may take seconds: joining, fsync, hashing again, removing."""
         return await finished(_start(self._publishers, lambda: work(*args, **kwargs)))
+
+    async def make(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking work that makes a small object, which need not wait behind large ones."""
+        return await finished(_start(self._makers, lambda: work(*args, **kwargs)))
 
     async def discard(self, staging: Staging) -> None:
         """Remove what was staged for an upload that ended. A store that will not is asked again by the sweeper."""

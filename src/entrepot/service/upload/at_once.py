@@ -64,7 +64,7 @@ class AtOnce:
 
     async def _make_and_record(self, row: rows.UploadRow, digest: Digest, data: bytes) -> bool:
         location = await location_of(self.storage, row)
-        made = await self.storage.publish(_make, self.storage.store, location, digest, data)
+        made = await self.storage.make(_make, self.storage.store, location, digest, data)
         if made is None:
             raise LayerDigestMismatch(registry_of(row), row.repository, digest)
         if made:

@@ -30,9 +30,10 @@ WAIT_SECONDS = 10.0
 
 BATCH_MAX = 64
 
-SPINS = 50
-"""How often the loop asks for the lock, yielding its core in between, before the thread waits for it: about 100 µs,
-as long as another process takes for a batch of its own, and less than a change of threads costs."""
+PATIENCE_SECONDS = 0.002
+"""For so long short changes ask for the lock, once in each round of the event loop, before the thread waits for it. A
+round does what else there is to do, or gives up the core; a change of threads costs more than what another process
+does under the lock."""
 
 T = TypeVar("T")
 
@@ -73,11 +74,18 @@ class SqliteWriter:
             timer.cancel()
             self._waits.note(time.monotonic() - begun)
 
-    def flush(self) -> None:
-        """Begin what was submitted in this round of the event loop, on which this is called."""
+    def flush(self, deadline: float = 0) -> None:
+        """Begin what was submitted to the event loop, on which this is called.
+
+        If the lock is not free, in one of the next rounds before `deadline` (monotonic), with what comes until then.
+        """
         while self._round:
-            jobs, self._round = self._round[:BATCH_MAX], self._round[BATCH_MAX:]
-            answers = self._short.commit(jobs, spins=SPINS)
+            jobs = self._round[:BATCH_MAX]
+            answers = self._short.commit(jobs, waits=False)
+            if answers is None and time.monotonic() < deadline:
+                asyncio.get_running_loop().call_soon(self.flush, deadline)
+                return
+            self._round = self._round[BATCH_MAX:]
             if answers is None or all(isinstance(outcome.error, Throttled) for _, outcome in answers):
                 for job in jobs:
                     self._jobs.put(job)
@@ -100,7 +108,7 @@ class SqliteWriter:
             self._jobs.put(job)
             return
         if not self._round:
-            job.loop.call_soon(self.flush)
+            job.loop.call_soon(self.flush, time.monotonic() + PATIENCE_SECONDS)
         self._round.append(job)
 
     def _run(self) -> None:
@@ -136,10 +144,10 @@ class _Place:
         self._lock = lock_file(path)
         self._log = log
 
-    def commit(self, jobs: Sequence[Job], spins: int | None = None) -> list[Answer] | None:
-        """Run the jobs that are still waited for. None: the lock was not to be had in `spins` attempts."""
+    def commit(self, jobs: Sequence[Job], *, waits: bool = True) -> list[Answer] | None:
+        """Run the jobs that are still waited for. None: the lock is not free, and this place `waits` for none."""
         try:
-            if not self._lock_in(spins):
+            if not self._take_lock(waits=waits):
                 return None
         except OSError as error:
             return [(job, Outcome(error=error)) for job in jobs]
@@ -155,19 +163,13 @@ class _Place:
         self._connection.close()
         os.close(self._lock)
 
-    def _lock_in(self, spins: int | None) -> bool:
-        """Whether the lock was to be had in so many attempts; waits for it where there is no number."""
-        if spins is None:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            return True
-        for _ in range(spins):
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.sched_yield()
-            else:
-                return True
-        return False
+    def _take_lock(self, *, waits: bool) -> bool:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.sched_yield()  # to whoever has it
+            return False
+        return True
 
 
 def _failed(answers: Sequence[Answer], error: OSError) -> list[Answer]:
