@@ -16,7 +16,7 @@ from tests.bench.contender import Contender, Distribution, Entrepot
 from tests.bench.measure import MEASURES, MIB, Load, Scale, prepare
 from tests.bench.report import machine, table, write_page
 
-FULL, QUICK = Scale(512 * MIB, 5, 200), Scale(64 * MIB, 1, 40)
+FULL, QUICK = Scale(512 * MIB, 5, 800), Scale(64 * MIB, 1, 40)
 
 
 def main() -> None:

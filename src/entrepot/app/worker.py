@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 import structlog
 import uvloop
 
-from entrepot.app import schedule
+from entrepot.app import memory, schedule
 from entrepot.app.acceptor import Turn
 from entrepot.app.child import Reporter
 from entrepot.app.deployment import Deployment
@@ -34,6 +34,7 @@ Sockets = list[tuple[Listener, socket.socket]]
 def run(deployment: Deployment, sockets: Sockets, index: int, turn: Turn | None, reporter: Reporter) -> int:
     """Serve until SIGTERM; 0 after a clean end, 1 when it could not start."""
     structlog.contextvars.bind_contextvars(worker=index)
+    memory.keep_freed()
     with asyncio.Runner(loop_factory=loop_factory(deployment)) as runner:
         try:
             runner.run(_serve(deployment, sockets, index, turn, reporter))
