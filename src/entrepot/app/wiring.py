@@ -25,6 +25,7 @@ from entrepot.service.garbage import GarbageService
 from entrepot.service.iam.access_key import IamAccessKeyService
 from entrepot.service.iam.account import IamAccountService
 from entrepot.service.iam.attachment import IamAttachmentService
+from entrepot.service.iam.authorization_detail import IamAuthorizationDetailService
 from entrepot.service.iam.boundary import IamBoundaryService
 from entrepot.service.iam.group import IamGroupService
 from entrepot.service.iam.inline_policy import IamInlinePolicyService
@@ -166,6 +167,7 @@ def _services(
         iam_boundary=IamBoundaryService(clients, aws),
         iam_account=IamAccountService(clients),
         iam_simulation=IamSimulationService(database, aws),
+        iam_authorization_detail=IamAuthorizationDetailService(database, aws),
         registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
         repository=RepositoryService(clients, context, keys),
         repository_policy=RepositoryPolicyService(clients),

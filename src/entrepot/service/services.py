@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from entrepot.service.iam.access_key import IamAccessKeyService
     from entrepot.service.iam.account import IamAccountService
     from entrepot.service.iam.attachment import IamAttachmentService
+    from entrepot.service.iam.authorization_detail import IamAuthorizationDetailService
     from entrepot.service.iam.boundary import IamBoundaryService
     from entrepot.service.iam.group import IamGroupService
     from entrepot.service.iam.inline_policy import IamInlinePolicyService
@@ -58,6 +59,7 @@ class Services:
     iam_boundary: IamBoundaryService
     iam_account: IamAccountService
     iam_simulation: IamSimulationService
+    iam_authorization_detail: IamAuthorizationDetailService
     registry_token: RegistryTokenService
     repository: RepositoryService
     repository_policy: RepositoryPolicyService

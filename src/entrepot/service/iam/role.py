@@ -94,7 +94,9 @@ class IamRoleService:
     async def list(self, account_id: str, path_prefix: str, page: PageRequest) -> Page[Role]:
         """Roles whose paths begin so, by name, without their tags."""
         query = EntityQuery(account_id, EntityKind.ROLE, path_prefix, start_of(page), page.size + 1)
-        found = await self._database.read(lambda connection: _shown(connection, rows.list_roles(connection, query)))
+        found = await self._database.read(
+            lambda connection: shown_roles(connection, rows.list_roles(connection, query))
+        )
         return cut_page(found, page.size, lambda role: name_key(role.entity))
 
     async def update(self, account_id: str, name: str, description: str | None, seconds_max: int | None) -> Role:
@@ -158,11 +160,12 @@ def _get(connection: Connection, account_id: str, name: str) -> rows.RoleRow:
 
 
 def _whole(connection: Connection, row: rows.RoleRow) -> Role:
-    (role,) = _shown(connection, [row], list_tags(connection, row.entity.id))
+    (role,) = shown_roles(connection, [row], list_tags(connection, row.entity.id))
     return role
 
 
-def _shown(connection: Connection, found: list[rows.RoleRow], tags: Mapping[str, str] = {}) -> list[Role]:
+def shown_roles(connection: Connection, found: list[rows.RoleRow], tags: Mapping[str, str] = {}) -> list[Role]:
+    """Roles with their trust policies as they read today; `tags` are all theirs."""
     documents = show_all(connection, [(row.trust_policy, row.trust_principals) for row in found])
     return [
         Role(row.entity, document, row.session_seconds_max, row.used_at, row.used_region, tags)

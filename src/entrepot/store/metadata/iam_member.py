@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, delete, func, select
 
 from entrepot.domain.iam import Entity
@@ -60,3 +62,14 @@ def insert_member(connection: Connection, group_id: str, user_id: str) -> None:
 def delete_member(connection: Connection, group_id: str, user_id: str) -> None:
     """Take a user out of a group; one who is not in it does not matter."""
     connection.execute(delete(iam_member).where(_COLUMNS.group_id == group_id, _COLUMNS.user_id == user_id))
+
+
+def list_group_names(connection: Connection, user_ids: Collection[str]) -> list[tuple[str, str]]:
+    """User id and group name of each membership of some users, by name in lower case."""
+    rows = connection.execute(
+        select(_COLUMNS.user_id, iam_entity.c.name)
+        .join(iam_member, iam_member.c.group_id == iam_entity.c.id)
+        .where(_COLUMNS.user_id.in_(user_ids))
+        .order_by(iam_entity.c.name_lower)
+    )
+    return [(row.user_id, row.name) for row in rows]

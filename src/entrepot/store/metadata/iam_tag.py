@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, delete, select
 
@@ -39,3 +39,13 @@ def delete_tags(connection: Connection, entity_id: str, keys: Iterable[str]) -> 
 def delete_all_tags(connection: Connection, entity_id: str) -> None:
     """Remove what tags an entity has, before it is deleted."""
     connection.execute(delete(iam_tag).where(iam_tag.c.entity_id == entity_id))
+
+
+def list_tags_of_many(connection: Connection, entity_ids: Collection[str]) -> list[tuple[str, str, str]]:
+    """Entity id, key and value of all tags of some entities, by key in lower case."""
+    rows = connection.execute(
+        select(iam_tag.c.entity_id, iam_tag.c.key, iam_tag.c.value)
+        .where(iam_tag.c.entity_id.in_(entity_ids))
+        .order_by(iam_tag.c.key_lower)
+    )
+    return [(row.entity_id, row.key, row.value) for row in rows]
