@@ -21,7 +21,10 @@ from botocore.model import OperationModel, ServiceModel
 
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
+from entrepot.auth.web_identities import WebIdentities
+from entrepot.domain.iam_error import IssuerNotReached
 from entrepot.domain.registry_url import RegistryUrl
+from entrepot.domain.web_identity import Provider
 from entrepot.transport.aws.gateway import AwsGateway
 from entrepot.transport.aws.model import VERSIONS
 from entrepot.transport.message import HttpRequest, HttpResponse
@@ -183,6 +186,13 @@ def parse(operation: OperationModel | None, response: HttpResponse, protocol: st
     return Reply(response, parsed)
 
 
+class NoIssuers:
+    """There is no web: issuers are known by the keys that an operator gave."""
+
+    async def keys(self, provider: Provider, *, anew: bool = False) -> bytes:
+        raise IssuerNotReached(f"{provider.issuer} is away")
+
+
 @dataclass(frozen=True, slots=True)
 class AwsWorld:
     """A running registry as AWS clients see it."""
@@ -210,6 +220,7 @@ async def aws_world(address: DatabaseAddress, directory: Path) -> AsyncIterator[
             Authorizer(running.services.access, running.services.context.now),
             FailedLogins(0, running.services.context.now),
             RegistryUrl("http://127.0.0.1:5000"),
+            WebIdentities(running.services.iam_provider, NoIssuers(), running.services.context.now),
         )
         key, other = (running.root_keys[account] for account in (running.home.account_id, OTHER_ACCOUNT))
         now = running.clock.now

@@ -172,6 +172,12 @@ class Settings(BaseSettings):
         description="Networks (CIDR) of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
         json_schema_extra={"default_text": "none", "items": "CIDR"},
     )
+    outbound_allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(config_value.texts)] = Field(
+        default=(),
+        description="Networks (CIDR) and host names beyond the public internet that the server may fetch from, such as"
+        " the issuer of a cluster's tokens. A host named here may be reached without TLS, too.",
+        json_schema_extra={"default_text": "none", "items": "CIDR or HOST"},
+    )
     aws_defaults: bool = Field(
         default=False, description="Begin with AWS's defaults where entrepot's differ: no blob mounting."
     )

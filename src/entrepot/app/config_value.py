@@ -33,6 +33,11 @@ def networks(value: object) -> object:
     return _items(value, ipaddress.ip_network)
 
 
+def texts(value: object) -> object:
+    """Plain texts."""
+    return _items(value, str)
+
+
 def _absolute(value: object) -> object:
     return Path(value).expanduser().absolute() if isinstance(value, str | Path) and str(value) else value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,8 +15,11 @@ from entrepot.app.job_runner import JobRunner
 from entrepot.app.schedule import Periodic
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
+from entrepot.auth.web_identities import WebIdentities
 from entrepot.domain.account_setting import AWS_DEFAULTS, DEFAULTS
 from entrepot.domain.promise import BlobPromise
+from entrepot.remote.issuer import Issuers
+from entrepot.remote.outbound import Allowance, Outbound
 from entrepot.service.access import AccessService
 from entrepot.service.account_setting import AccountSettingService
 from entrepot.service.blob import BlobService
@@ -31,6 +35,7 @@ from entrepot.service.iam.group import IamGroupService
 from entrepot.service.iam.inline_policy import IamInlinePolicyService
 from entrepot.service.iam.policy import IamPolicyService
 from entrepot.service.iam.policy_version import IamPolicyVersionService
+from entrepot.service.iam.provider import IamProviderService
 from entrepot.service.iam.role import IamRoleService
 from entrepot.service.iam.simulation import IamSimulationService
 from entrepot.service.iam.tag import IamTagService
@@ -124,11 +129,13 @@ def assemble(
     services = _services(deployment, database, context, keys, storage)
     authorizer = Authorizer(services.access, context.now)
     failed_logins = FailedLogins(settings.failed_logins_per_minute, context.now)
+    issuers = Issuers(Outbound(Allowance.parse(settings.outbound_allow)), time.monotonic)
+    web_identities = WebIdentities(services.iam_provider, issuers, context.now)
     data_plane = OciPlane(services, authorizer, failed_logins)
     router = Router(
         oci=data_plane,
         downloads=Downloads(services.blob, context),
-        aws=AwsGateway(services, authorizer, failed_logins, deployment.registry_url).handle,
+        aws=AwsGateway(services, authorizer, failed_logins, deployment.registry_url, web_identities).handle,
         probes=Health(database, store).probes(),
     )
     middleware = Middleware(
@@ -156,6 +163,7 @@ def _services(
         access=AccessService(database, aws),
         iam_user=IamUserService(clients, context, aws),
         iam_group=IamGroupService(clients, context),
+        iam_provider=IamProviderService(clients, context),
         iam_role=IamRoleService(clients, context, aws),
         session=SessionService(database, context, keys, aws),
         iam_access_key=IamAccessKeyService(clients, context, keys),

@@ -117,10 +117,14 @@ class RequestContext(Mapping[str, Values]):
                 return self.resource_tags.get(key[len(prefix) :])
         return None
 
-    def principal_arn(self) -> str:
-        """`aws:PrincipalArn`: of a session, the role."""
+    def principal_arn(self) -> str | None:
+        """`aws:PrincipalArn`: of a session, the role; nobody's before a role is assumed with a token."""
         principal = self.caller.principal
-        return principal.identity_arn or principal.arn
+        return None if principal.kind is PrincipalKind.FEDERATED else principal.identity_arn or principal.arn
+
+    def user_id(self) -> str | None:
+        """`aws:userid`."""
+        return None if self.caller.principal.kind is PrincipalKind.FEDERATED else self.caller.user_id
 
     def user_name(self) -> str | None:
         """`aws:username`: users only."""
@@ -149,7 +153,7 @@ _SINGLE: Final[dict[str, Callable[[RequestContext], str | None]]] = {
     "aws:currenttime": lambda c: _iso(c.now),
     "aws:epochtime": lambda c: str(int(c.now.timestamp())),
     "aws:multifactorauthpresent": RequestContext.multi_factor,
-    "aws:principalaccount": lambda c: c.caller.account_id,
+    "aws:principalaccount": lambda c: c.caller.account_id or None,
     "aws:principalarn": RequestContext.principal_arn,
     "aws:principalisawsservice": lambda _: "false",
     "aws:principaltype": lambda c: c.caller.principal.kind.value,
@@ -161,7 +165,7 @@ _SINGLE: Final[dict[str, Callable[[RequestContext], str | None]]] = {
     "aws:sourceip": lambda c: c.facts.source_ip,
     "aws:tokenissuetime": RequestContext.token_issue_time,
     "aws:useragent": lambda c: c.facts.user_agent,
-    "aws:userid": lambda c: c.caller.user_id,
+    "aws:userid": RequestContext.user_id,
     "aws:username": RequestContext.user_name,
     "aws:viaawsservice": lambda _: "false",
 }

@@ -51,5 +51,5 @@ def entity_of(text: str) -> tuple[str, EntityKind, str] | None:
     if len(fields) != _FIELDS or fields[2] != "iam":
         return None
     kind, _, rest = fields[5].partition("/")
-    name = rest.rpartition("/")[2]
+    name = rest if kind == EntityKind.PROVIDER.value else rest.rpartition("/")[2]
     return (fields[4], EntityKind(kind), name) if kind in _KINDS and name else None

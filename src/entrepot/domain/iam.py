@@ -25,6 +25,8 @@ class EntityKind(Enum):
     GROUP = "group"
     ROLE = "role"
     POLICY = "policy"
+    PROVIDER = "oidc-provider"
+    """An OpenID Connect provider; its name is the issuer's host and path."""
 
     @property
     def id_prefix(self) -> str:
@@ -37,6 +39,7 @@ _ID_PREFIXES = {
     EntityKind.GROUP: "AGPA",
     EntityKind.ROLE: "AROA",
     EntityKind.POLICY: "ANPA",
+    EntityKind.PROVIDER: "AOID",  # never shown: AWS's providers have no unique id
 }
 
 

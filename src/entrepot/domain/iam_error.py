@@ -130,6 +130,26 @@ class SessionNotAccepted(IamError):
     """A session of a user calls what takes only his own key, as no second factor was shown."""
 
 
+class InvalidIdentityToken(IamError):
+    """A token of an issuer that is not believed; `detail` says why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ExpiredIdentityToken(IamError):
+    """A token of an issuer that was right once."""
+
+
+class IssuerNotReached(IamError):
+    """The keys of an issuer cannot be had; `detail` says why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class InvalidSessionTag(IamError):
     """Tags that a session cannot have; `detail` says why."""
 

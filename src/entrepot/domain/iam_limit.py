@@ -24,6 +24,7 @@ ENTITIES: Final = {
     EntityKind.GROUP: Quota("GroupsPerAccount", 300),
     EntityKind.ROLE: Quota("RolesPerAccount", 1000),
     EntityKind.POLICY: Quota("PoliciesPerAccount", 1500),
+    EntityKind.PROVIDER: Quota("OpenIdConnectProvidersPerAccount", 100),
 }
 """Entities of a kind in one account."""
 
@@ -54,6 +55,12 @@ INLINE_LENGTH_MAX: Final = {EntityKind.USER: 2_048, EntityKind.GROUP: 5_120, Ent
 
 TRUST_LENGTH_MAX: Final = 2_048
 """Characters of a role's trust policy, white space not counted."""
+
+CLIENT_IDS: Final = Quota("ClientIdsPerOpenIdConnectProvider", 100)
+"""Audiences of one OpenID Connect provider."""
+
+PROVIDER_URL_LENGTH_MAX: Final = 255
+"""Characters of the URL of an OpenID Connect provider."""
 
 TAGS_MAX: Final = 50
 """Tags on one user, role or policy."""

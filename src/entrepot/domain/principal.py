@@ -18,6 +18,8 @@ class PrincipalKind(Enum):
     USER = "User"
     ROLE = "AssumedRole"
     """A session of a role: roles themselves have no credentials."""
+    FEDERATED = "Federated"
+    """Somebody whom an identity provider vouches for, before a role is assumed; of no account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Caller:
 def root_of(account_id: str, partition: str = "aws") -> Principal:
     """The root user of an account."""
     return Principal(account_id, account_id, f"arn:{partition}:iam::{account_id}:root")
+
+
+def federated_of(provider_arn: str) -> Principal:
+    """Whom a provider vouches for; policies know him as the provider."""
+    return Principal("", provider_arn, provider_arn, PrincipalKind.FEDERATED)
 
 
 def principal_of(

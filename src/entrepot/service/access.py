@@ -23,7 +23,7 @@ from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.evaluate import Policies, RegistryScope
 from entrepot.domain.policy.index import PolicySet
-from entrepot.domain.policy.principal import Subject, root, session, user
+from entrepot.domain.policy.principal import Subject, federated, root, session, user
 from entrepot.domain.policy.saved import SavedPolicy, with_unique_ids
 from entrepot.domain.policy.statement import Policy
 from entrepot.domain.principal import Caller, PrincipalKind
@@ -172,6 +172,8 @@ class AccessService:
         principal, held = caller.principal, caller.session
         if principal.kind is PrincipalKind.ROOT:
             return CallerAccess(root(principal.account_id), PolicySet(), None, None, {})
+        if principal.kind is PrincipalKind.FEDERATED:
+            return CallerAccess(federated(principal.arn), PolicySet(), None, None, {})
         standing = _kept(self._standings, principal.unique_id, caller.epoch)
         if standing is None:
             loaded = await self._database.read(lambda c: load_standing(c, self._aws, principal.unique_id))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from entrepot.service.iam.inline_policy import IamInlinePolicyService
     from entrepot.service.iam.policy import IamPolicyService
     from entrepot.service.iam.policy_version import IamPolicyVersionService
+    from entrepot.service.iam.provider import IamProviderService
     from entrepot.service.iam.role import IamRoleService
     from entrepot.service.iam.simulation import IamSimulationService
     from entrepot.service.iam.tag import IamTagService
@@ -48,6 +49,7 @@ class Services:
     access: AccessService
     iam_user: IamUserService
     iam_group: IamGroupService
+    iam_provider: IamProviderService
     iam_role: IamRoleService
     session: SessionService
     iam_access_key: IamAccessKeyService

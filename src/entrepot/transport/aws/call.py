@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry import Registry
     from entrepot.domain.registry_url import RegistryUrl
+    from entrepot.domain.web_identity import WebIdentity
     from entrepot.service.services import Services
     from entrepot.transport.aws.budget import Hold
 
@@ -33,6 +34,8 @@ class Call:
     """Bytes of this worker's budget that the call may hold in memory."""
     may_with: Callable[[PolicySet], Awaitable[bool]]
     """Whether the caller could do the same again if the resource had this policy."""
+    web_identity: WebIdentity | None = None
+    """Whom an issuer's token vouches for, where that stands for the signature."""
 
     @property
     def repository(self) -> RepositoryName:

@@ -14,7 +14,6 @@ import hashlib
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,7 +22,14 @@ import structlog
 from entrepot.auth.authenticate import Authenticator
 from entrepot.auth.condition_key import RequestFacts, Values
 from entrepot.auth.credential_limit import check_credential
-from entrepot.domain.error import InvalidSignature, RegistryError, UnrecognizedClient
+from entrepot.domain.error import (
+    AccessDenied,
+    InvalidSignature,
+    MissingAuthentication,
+    RegistryError,
+    UnrecognizedClient,
+)
+from entrepot.domain.iam_error import InvalidIdentityToken, NeverAllowed
 from entrepot.domain.limit import MIB
 from entrepot.domain.registry import Registry
 from entrepot.transport.aws.addressee import Addressee, Protocol, answer_fault, find_addressee
@@ -42,6 +48,7 @@ from entrepot.transport.aws.operation import OPERATIONS, find_operation
 from entrepot.transport.aws.protocol import json, query
 from entrepot.transport.aws.resource import ResourceKind, target_of
 from entrepot.transport.aws.row import BODY_BYTES_MAX, Row
+from entrepot.transport.aws.unsigned import UNSIGNED, Opened, may_be_unsigned, open_unsigned, region_of
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
 from entrepot.transport.body import BodyBroken
 from entrepot.transport.message import BodyTooLarge, HttpRequest, HttpResponse
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
     from entrepot.auth.authenticate import Identification
     from entrepot.auth.authorize import Authorizer
     from entrepot.auth.failed_login import FailedLogins
+    from entrepot.auth.web_identities import WebIdentities
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry_url import RegistryUrl
     from entrepot.service.services import Services
@@ -71,25 +79,22 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A request whose signature and input hold."""
-
-    caller: Caller
-    row: Row
-    parameters: dict[str, Any]
-
-
 class AwsGateway:
     """Answers requests of the services that we speak; of any other it says so. One per worker."""
 
     def __init__(
-        self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins, registry_url: RegistryUrl
+        self,
+        services: Services,
+        authorizer: Authorizer,
+        failed_logins: FailedLogins,
+        registry_url: RegistryUrl,
+        web_identities: WebIdentities,
     ) -> None:
         self._services = services
         self._authorizer = authorizer
         self._failed_logins = failed_logins
         self._registry_url = registry_url
+        self._web_identities = web_identities
         self._authenticator = Authenticator(services.identity, known_regions(), services.context.now)
         self._small = ByteBudget(SMALL_BUDGET_BYTES)
         self._large = ByteBudget()
@@ -107,7 +112,7 @@ class AwsGateway:
         except RequestFault as error:
             return answer_fault(request, error.fault)
         except RegistryError as error:
-            if isinstance(error, UnrecognizedClient) or (isinstance(error, InvalidSignature) and error.is_forged):
+            if _is_false(error):
                 self._failed_logins.count(request.peer.address)
             return answer_fault(request, fault_of(error, _named_operation(request)))
         except BodyTooLarge:
@@ -121,6 +126,8 @@ class AwsGateway:
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         addressee = find_addressee(request)
         row = None if addressee.operation is None else _find_row(addressee, addressee.operation)
+        if may_be_unsigned(request, addressee):
+            return await self._answer_unsigned(request, addressee)
         signer = await self._authenticator.identify(request, addressee.service.signing_name)
         limit_bytes = BODY_BYTES_MAX if row is None else row.body_bytes_max
         size_bytes = min(_stated_size(request, limit_bytes), limit_bytes)
@@ -136,36 +143,41 @@ class AwsGateway:
             call = await self._authorise(request, opened, signer.claim.region, hold)
             return await self._call(request, addressee, opened.row, call)
 
-    def _open(self, request: HttpRequest, addressee: Addressee, signer: Identification, body: bytes) -> _Opened:
+    async def _answer_unsigned(self, request: HttpRequest, addressee: Addressee) -> HttpResponse:
+        """Answer a request that brings an issuer's token in the place of a signature."""
+        body = await request.read_body(SMALL_BODY_BYTES)
+        async with self._small.hold(len(body)), self._large.hold(0) as hold:
+            row, parameters = _parse(request, addressee, body, known=UNSIGNED)
+            opened = await open_unsigned(self._web_identities, row, parameters)
+            try:
+                call = await self._authorise(request, opened, region_of(request), hold)
+                return await self._call(request, addressee, row, call)
+            except AccessDenied as error:
+                raise NeverAllowed(f"Not authorized to perform {row.action}") from error
+
+    def _open(self, request: HttpRequest, addressee: Addressee, signer: Identification, body: bytes) -> Opened:
         """Verify the signature, then parse and validate."""
         caller = self._authenticator.confirm(request, signer, hashlib.sha256(body).hexdigest())
-        try:
-            if addressee.protocol is Protocol.JSON:
-                row = _find_row(addressee, addressee.operation or "")
-                raw = json.parse_body(body)
-            else:
-                form = _read_form(request, body)
-                row = _find_row(addressee, form.get("Action", ""), form.get("Version"))
-                raw = query.parse_input(addressee.service.operation(row.name).input, form)
-            return _Opened(caller, row, _validate(addressee.service, row.name, raw))
-        except WrongType as error:
-            raise RequestFault("SerializationException", str(error)) from error
+        return Opened(caller, *_parse(request, addressee, body))
 
     def _note_use(self, caller: Caller, region: str, addressee: Addressee) -> None:
         """Note when a key, and so perhaps a role, was used, whatever becomes of the request."""
         self._services.iam_access_key.uses.record(caller.access_key_id, region, addressee.service.signing_name)
 
-    async def _authorise(self, request: HttpRequest, opened: _Opened, region: str, hold: Hold) -> Call:
+    async def _authorise(self, request: HttpRequest, opened: Opened, region: str, hold: Hold) -> Call:
         row, caller, parameters = opened.row, opened.caller, opened.parameters
         target = target_of(row.resource, Registry(caller.account_id, region), parameters, caller.principal)
-        facts = _facts(request, region, keys_of(row.service, parameters))
+        identity = opened.web_identity
+        keys = keys_of(row.service, parameters) | (identity.condition_keys() if identity else {})
+        facts = _facts(request, region, keys)
         check_credential(caller, row.action)
         is_open = row.resource is ResourceKind.CALLER
         check = self._authorizer.check_unforbidden if is_open else self._authorizer.check
         for action in row.actions(parameters, caller.session):
             await check(caller, action, target.arns, facts)
         may_with = partial(self._authorizer.may_with, caller, row.action, target.arns, facts)
-        return Call(row.name, caller, target.registry, parameters, self._services, self._registry_url, hold, may_with)
+        services, registry_url = self._services, self._registry_url
+        return Call(row.name, caller, target.registry, parameters, services, registry_url, hold, may_with, identity)
 
     async def _call(self, request: HttpRequest, addressee: Addressee, row: Row, call: Call) -> HttpResponse:
         result = await row.answer(call)
@@ -188,8 +200,33 @@ def preload() -> None:
             compile_shape(shape)
 
 
+def _parse(
+    request: HttpRequest, addressee: Addressee, body: bytes, known: frozenset[str] | None = None
+) -> tuple[Row, dict[str, Any]]:
+    """The operation and its validated parameters; without a signature only those `known` are looked at."""
+    try:
+        if addressee.protocol is Protocol.JSON:
+            row = _find_row(addressee, addressee.operation or "")
+            raw = json.parse_body(body)
+        else:
+            form = _read_form(request, body)
+            if known is not None and form.get("Action") not in known:
+                raise MissingAuthentication
+            row = _find_row(addressee, form.get("Action", ""), form.get("Version"))
+            raw = query.parse_input(addressee.service.operation(row.name).input, form)
+        return row, _validate(addressee.service, row.name, raw)
+    except WrongType as error:
+        raise RequestFault("SerializationException", str(error)) from error
+
+
 async def _inline(work: Callable[[], T]) -> T:
     return work()
+
+
+def _is_false(error: RegistryError) -> bool:
+    """Whether somebody tried credentials that are not right, and not just old or missing ones."""
+    is_unknown = isinstance(error, UnrecognizedClient | InvalidIdentityToken)
+    return is_unknown or (isinstance(error, InvalidSignature) and error.is_forged)
 
 
 def _named_operation(request: HttpRequest) -> str | None:

@@ -38,6 +38,8 @@ class ResourceKind(StrEnum):
     NEW_ROLE = "role in its path"
     POLICY = "policy of `PolicyArn`"
     NEW_POLICY = "policy in its path"
+    PROVIDER = "provider of `OpenIDConnectProviderArn`"
+    NEW_PROVIDER = "provider of `Url`"
     SIMULATED = "identity of `PolicySourceArn`"
     ASSUMED_ROLE = "role of `RoleArn`"
     CALLER = "the caller: allowed unless denied"
@@ -118,6 +120,11 @@ def _role(own: Registry, parameters: dict[str, Any]) -> Target:
     return Target(own, (parameters["RoleArn"],))
 
 
+def _provider(own: Registry, parameters: dict[str, Any]) -> Target:
+    issuer = parameters["Url"].partition("://")[2]
+    return Target(own, (entity_arn(own.account_id, EntityKind.PROVIDER, "/", issuer),))
+
+
 def _arn(member: str) -> _Find:
     return lambda own, parameters: Target(own, (parameters[member],))
 
@@ -137,6 +144,8 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.NEW_ROLE: _entity(EntityKind.ROLE, "RoleName", is_new=True),
     ResourceKind.POLICY: _arn("PolicyArn"),
     ResourceKind.NEW_POLICY: _entity(EntityKind.POLICY, "PolicyName", is_new=True),
+    ResourceKind.PROVIDER: _arn("OpenIDConnectProviderArn"),
+    ResourceKind.NEW_PROVIDER: _provider,
     ResourceKind.SIMULATED: _arn("PolicySourceArn"),
     ResourceKind.ASSUMED_ROLE: _role,
 }

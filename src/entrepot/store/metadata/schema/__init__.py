@@ -25,6 +25,7 @@ from entrepot.store.metadata.schema.iam import (
     iam_member,
     iam_policy,
     iam_policy_version,
+    iam_provider,
     iam_role,
     iam_tag,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "iam_member",
     "iam_policy",
     "iam_policy_version",
+    "iam_provider",
     "iam_role",
     "iam_tag",
     "job",

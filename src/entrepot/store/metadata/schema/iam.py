@@ -34,6 +34,16 @@ iam_role = Table(
     Column("used_region", Name),
 )
 
+iam_provider = Table(
+    "iam_provider",
+    metadata,
+    Column("id", Name, ForeignKey(iam_entity.c.id), primary_key=True),
+    Column("client_ids", Text, nullable=False),  # JSON list
+    Column("thumbprints", Text, nullable=False),  # JSON list; shown, and looked at by nobody
+    Column("ca", Text),  # PEM certificates that sign the issuer's own; NULL: the system's
+    Column("jwks", Text),  # JSON Web Key Set of an issuer that is never asked
+)
+
 iam_policy = Table(
     "iam_policy",
     metadata,

@@ -9,6 +9,7 @@ from typing import Final
 
 from entrepot.domain import iam_error as iam
 from entrepot.domain.error import RegistryError
+from entrepot.domain.iam import EntityKind
 from entrepot.domain.iam_limit import POLICY_VERSIONS
 from entrepot.transport.aws.error_row import Row
 
@@ -19,6 +20,7 @@ _NOT_FOUND: Final = {
     "user": "The user with name {name} cannot be found.",
     "group": "The group with name {name} cannot be found.",
     "role": "The role with name {name} cannot be found.",
+    "provider": "OpenIDConnect Provider not found for arn {name}",
     "policy": "Policy {name} was not found.",
     "attachable policy": "Policy {name} does not exist or is not attachable.",
     "user policy": "The user policy with name {name} cannot be found.",
@@ -28,6 +30,7 @@ _NOT_FOUND: Final = {
 
 _EXISTS: Final = {
     "policy": "A policy called {name} already exists. Duplicate names are not allowed.",
+    EntityKind.PROVIDER.value: "Provider with url https://{name} already exists.",
     "account alias": "The account alias {name} already exists.",
 }
 
@@ -89,6 +92,13 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     iam.NeverAllowed: Row("AccessDeniedException", lambda e: e.sentence),
     iam.SessionNotAccepted: Row(
         "UnrecognizedClientException", lambda _: "The security token included in the request is invalid."
+    ),
+    iam.InvalidIdentityToken: Row("InvalidIdentityToken", lambda e: e.detail),
+    iam.ExpiredIdentityToken: Row(
+        "ExpiredIdentityToken", lambda _: "Token expired: current date/time must be before the expiration date/time"
+    ),
+    iam.IssuerNotReached: Row(
+        "IDPCommunicationError", lambda e: f"Couldn't retrieve verification key from your identity provider: {e.detail}"
     ),
     iam.InvalidSessionTag: Row("InvalidParameterValue", lambda e: e.detail),
     iam.PackedPolicyTooLarge: Row(

@@ -19,6 +19,7 @@ from entrepot.transport.aws.iam import (
     inline_policy,
     policy,
     policy_version,
+    provider,
     role,
     simulation,
     tag,
@@ -39,6 +40,7 @@ _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
     **inline_policy.OPERATIONS,
     **policy.OPERATIONS,
     **policy_version.OPERATIONS,
+    **provider.OPERATIONS,
     **role.OPERATIONS,
     **simulation.OPERATIONS,
     **tag.OPERATIONS,
@@ -47,6 +49,7 @@ _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
 """By name: what each is authorised on, and its handler."""
 
 _ALSO: Final = {
+    "CreateOpenIDConnectProvider": (("iam:TagOpenIDConnectProvider", "Tags"),),
     "CreatePolicy": (("iam:TagPolicy", "Tags"),),
     "CreateRole": (("iam:TagRole", "Tags"),),
     "CreateUser": (("iam:TagUser", "Tags"),),

@@ -12,6 +12,7 @@ from entrepot.service.iam.tag import Tagged
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.iam.entity import pack_tag, tags_of
 from entrepot.transport.aws.iam.paging import paging_of
+from entrepot.transport.aws.iam.provider import provider_of
 from entrepot.transport.aws.resource import ResourceKind
 
 
@@ -35,18 +36,24 @@ def _tagged(call: Call) -> Tagged:
     account_id, given = call.caller.account_id, call.parameters
     if "PolicyArn" in given:
         return Tagged(account_id, EntityKind.POLICY, given["PolicyArn"])
+    if "OpenIDConnectProviderArn" in given:
+        account_id, issuer = provider_of(call)
+        return Tagged(account_id, EntityKind.PROVIDER, issuer)
     if "RoleName" in given:
         return Tagged(account_id, EntityKind.ROLE, given["RoleName"])
     return Tagged(account_id, EntityKind.USER, given["UserName"])
 
 
 OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
+    "ListOpenIDConnectProviderTags": (ResourceKind.PROVIDER, list_tags),
     "ListPolicyTags": (ResourceKind.POLICY, list_tags),
     "ListRoleTags": (ResourceKind.ROLE, list_tags),
     "ListUserTags": (ResourceKind.USER, list_tags),
+    "TagOpenIDConnectProvider": (ResourceKind.PROVIDER, tag),
     "TagPolicy": (ResourceKind.POLICY, tag),
     "TagRole": (ResourceKind.ROLE, tag),
     "TagUser": (ResourceKind.USER, tag),
+    "UntagOpenIDConnectProvider": (ResourceKind.PROVIDER, untag),
     "UntagPolicy": (ResourceKind.POLICY, untag),
     "UntagRole": (ResourceKind.ROLE, untag),
     "UntagUser": (ResourceKind.USER, untag),

@@ -28,6 +28,7 @@ FIELDS_MAX = 500
 
 CODES: Final = {
     "AccessDeniedException": ("AccessDenied", 403),
+    "ExpiredIdentityToken": ("ExpiredTokenException", 400),
     "ExpiredTokenException": ("ExpiredToken", 403),
     "IncompleteSignatureException": ("IncompleteSignature", 400),
     "InvalidParameterException": ("ValidationError", 400),

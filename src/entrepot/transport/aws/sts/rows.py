@@ -28,7 +28,7 @@ session tags", "Permissions required to set a source identity"."""
 ROWS: Final = (
     row("sts", "AssumeRole", _ROLE, session.assume_role, also=_ALSO, handed_on=_HANDED_ON),
     row("sts", "AssumeRoleWithSAML", _ROLE),
-    row("sts", "AssumeRoleWithWebIdentity", _ROLE),
+    row("sts", "AssumeRoleWithWebIdentity", _ROLE, session.assume_role_with_web_identity, also=_ALSO),
     row("sts", "AssumeRoot", _ANY),
     row("sts", "DecodeAuthorizationMessage", _ANY),
     row("sts", "GetAccessKeyInfo", _ANY, session.get_access_key_info),

@@ -1,4 +1,4 @@
-"""Session operations: AssumeRole, GetSessionToken and GetAccessKeyInfo.
+"""Session operations: AssumeRole, AssumeRoleWithWebIdentity, GetSessionToken and GetAccessKeyInfo.
 
 Spec: STS API, version 2011-06-15.
 """
@@ -23,17 +23,24 @@ _NO_DEVICE: Final = (
 
 async def assume_role(call: Call) -> dict[str, Any]:
     _check_device(call)
-    given = call.parameters
-    request = SessionRequest(
-        name=given["RoleSessionName"],
-        seconds=given.get("DurationSeconds"),
-        policy=given.get("Policy"),
-        policy_arns=tuple(policy["arn"] for policy in given.get("PolicyArns", []) if "arn" in policy),
-        tags=tuple((tag["Key"], tag["Value"]) for tag in given.get("Tags", [])),
-        transitive_tag_keys=tuple(given.get("TransitiveTagKeys", [])),
-        source_identity=given.get("SourceIdentity"),
-    )
-    issued = await call.services.session.assume_role(call.caller, given["RoleArn"], request, _token_length(call))
+    return await _assume(call)
+
+
+async def assume_role_with_web_identity(call: Call) -> dict[str, Any]:
+    identity = call.web_identity
+    if identity is None:
+        raise NeverAllowed("Not authorized to perform sts:AssumeRoleWithWebIdentity")
+    return await _assume(call) | {
+        "SubjectFromWebIdentityToken": identity.subject,
+        "Audience": identity.audience,
+        "Provider": identity.provider.arn,
+    }
+
+
+async def _assume(call: Call) -> dict[str, Any]:
+    request = _session_request(call.parameters)
+    role_arn = call.parameters["RoleArn"]
+    issued = await call.services.session.assume_role(call.caller, role_arn, request, _token_length(call))
     principal = issued.principal.in_partition(call.registry.partition)
     return _credentials(call, issued) | {
         "AssumedRoleUser": {"AssumedRoleId": f"{principal.unique_id}:{request.name}", "Arn": principal.arn},
@@ -52,6 +59,18 @@ async def get_session_token(call: Call) -> dict[str, Any]:
 
 async def get_access_key_info(call: Call) -> dict[str, Any]:
     return {"Account": await call.services.session.account_of(call.parameters["AccessKeyId"])}
+
+
+def _session_request(given: dict[str, Any]) -> SessionRequest:
+    return SessionRequest(
+        name=given["RoleSessionName"],
+        seconds=given.get("DurationSeconds"),
+        policy=given.get("Policy"),
+        policy_arns=tuple(policy["arn"] for policy in given.get("PolicyArns", []) if "arn" in policy),
+        tags=tuple((tag["Key"], tag["Value"]) for tag in given.get("Tags", [])),
+        transitive_tag_keys=tuple(given.get("TransitiveTagKeys", [])),
+        source_identity=given.get("SourceIdentity"),
+    )
 
 
 def _credentials(call: Call, issued: IssuedSession) -> dict[str, Any]:

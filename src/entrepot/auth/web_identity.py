@@ -1,0 +1,212 @@
+"""Web identity tokens: whether one was signed by its issuer, is for us, and holds now.
+
+Only signatures of RSA and elliptic curves: with a shared secret or none at all anybody could be anybody. The key comes
+from the issuer that the account trusts, never from where the token says.
+
+Spec: RFC 7519 (JWT), RFC 7515 (JWS), RFC 7518 (algorithms); OpenID Connect Core 1.0, "ID Token Validation".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import jwt
+
+from entrepot.domain.json_document import DocumentInvalid, parse_document
+from entrepot.domain.web_identity import TOKEN_LENGTH_MAX, Provider, WebIdentity
+
+ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
+SKEW_SECONDS: Final = 60
+"""How far the issuer's clock may be from ours, either way."""
+SUBJECT_LENGTH_MAX: Final = 255
+"""Characters. Spec: OpenID Connect Core 1.0, `sub`."""
+
+_NOT_SIGNED: Final = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+_PARTS: Final = 3
+_TAGS: Final = "https://aws.amazon.com/tags"
+_SOURCE_IDENTITY: Final = "https://aws.amazon.com/source_identity"
+
+
+class TokenRejected(Exception):
+    """A token that is not believed; the text says why, and holds nothing of the token but its own claims."""
+
+
+class TokenOutdated(TokenRejected):
+    """A token that was right once."""
+
+
+class KeyUnknown(TokenRejected):
+    """A token signed with a key that is not among those given: there may be newer ones."""
+
+
+class Token:
+    """A token taken apart and not believed yet."""
+
+    def __init__(self, text: str) -> None:
+        """Read it.
+
+        Raises:
+            TokenRejected: not a signed JWT.
+        """
+        parts = text.split(".")
+        if len(text) > TOKEN_LENGTH_MAX or len(parts) != _PARTS:
+            raise TokenRejected(
+                "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+            )
+        self._text = text
+        self._header, self.claims = _read(parts[0]), _read(parts[1])
+        self.algorithm = str(self._header.get("alg"))
+        if self.algorithm not in ALGORITHMS:
+            raise TokenRejected("The token is not signed with an algorithm that is accepted: " + ", ".join(ALGORITHMS))
+        if "crit" in self._header:
+            raise TokenRejected("The token demands extensions that are not known here")
+
+    @property
+    def issuer(self) -> str:
+        """What it says of its issuer, without `https://`; empty when that is no such URL."""
+        issuer = self.claims.get("iss")
+        return issuer.removeprefix("https://") if isinstance(issuer, str) and issuer.startswith("https://") else ""
+
+    @property
+    def key_id(self) -> str | None:
+        """The key that it says it was signed with."""
+        key_id = self._header.get("kid")
+        return key_id if isinstance(key_id, str) else None
+
+    def verify(self, provider: Provider, keys: Sequence[Mapping[str, Any]], now: datetime) -> WebIdentity:
+        """Believe it, if it is signed with one of the provider's keys, for one of its audiences, and holds now.
+
+        Raises:
+            KeyUnknown: none of the keys is the one that it names.
+            TokenOutdated: it has expired.
+            TokenRejected: anything else.
+        """
+        if self.claims.get("iss") != provider.url:
+            raise TokenRejected("The token's issuer is not the provider's URL")
+        self._check_signature(keys)
+        self._check_times(now)
+        return self._identity(provider)
+
+    def _check_signature(self, keys: Sequence[Mapping[str, Any]]) -> None:
+        candidates = [key for key in keys if self._fits(key)]
+        if not candidates:
+            raise KeyUnknown("The token is signed with a key that its issuer does not publish")
+        for key in candidates:
+            try:
+                jwt.PyJWS(algorithms=[self.algorithm]).decode_complete(
+                    self._text, jwt.PyJWK(dict(key), algorithm=self.algorithm).key, algorithms=[self.algorithm]
+                )
+            except jwt.PyJWTError:
+                continue
+            return
+        raise TokenRejected("The token's signature is not its issuer's")
+
+    def _fits(self, key: Mapping[str, Any]) -> bool:
+        """Whether a published key may be the one: its id where the token names one, its kind, and its use."""
+        kind = "RSA" if self.algorithm.startswith("RS") else "EC"
+        return (
+            key.get("kty") == kind
+            and key.get("use", "sig") == "sig"
+            and key.get("alg", self.algorithm) == self.algorithm
+            and (self.key_id is None or key.get("kid") == self.key_id)
+        )
+
+    def _check_times(self, now: datetime) -> None:
+        skew = timedelta(seconds=SKEW_SECONDS)
+        expires, begins, issued = (self._time(name) for name in ("exp", "nbf", "iat"))
+        if expires is None:
+            raise TokenRejected("The token does not say when it expires")
+        if now.timestamp() >= expires + skew.total_seconds():
+            raise TokenOutdated("Token expired: current date/time must be before the expiration date/time")
+        if any(moment is not None and moment > (now + skew).timestamp() for moment in (begins, issued)):
+            raise TokenRejected("The token does not hold yet: its clock is ahead of ours")
+
+    def _time(self, name: str) -> float | None:
+        value = self.claims.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TokenRejected(f"The token's {name} is not a number")
+        return float(value)
+
+    def _identity(self, provider: Provider) -> WebIdentity:
+        subject = self.claims.get("sub")
+        if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_LENGTH_MAX:
+            raise TokenRejected("The token does not say whose it is")
+        tags, transitive = self._tags()
+        source = self.claims.get(_SOURCE_IDENTITY)
+        return WebIdentity(
+            provider,
+            subject,
+            self._audience(provider),
+            _texts(self.claims.get("amr")),
+            tags,
+            transitive,
+            source if isinstance(source, str) else None,
+        )
+
+    def _audience(self, provider: Provider) -> str:
+        """`azp` where there is one, as AWS does; else the one of `aud` that the provider's client ids name."""
+        party = self.claims.get("azp")
+        named = (party,) if isinstance(party, str) else _texts(self.claims.get("aud"))
+        found = next((audience for audience in named if audience in provider.client_ids), None)
+        if found is None:
+            raise TokenRejected("Incorrect token audience")
+        return found
+
+    def _tags(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        given = self.claims.get(_TAGS)
+        if not isinstance(given, dict):
+            return {}, ()
+        pairs = given.get("principal_tags")
+        if not isinstance(pairs, dict) or not all(len(_texts(values)) == 1 for values in pairs.values()):
+            raise TokenRejected("The token's tags must have one value each")
+        return {key: _texts(values)[0] for key, values in pairs.items()}, _texts(given.get("transitive_tag_keys"))
+
+
+def parse_keys(text: bytes) -> tuple[dict[str, Any], ...]:
+    """The keys of a JSON Web Key Set that can verify, without those that are secret or of other kinds.
+
+    Raises:
+        ValueError: not a key set, or one without any such key.
+    """
+    try:
+        document = parse_document(text)
+    except DocumentInvalid as error:
+        raise ValueError("not a JSON Web Key Set") from error
+    keys = document.get("keys")
+    if not isinstance(keys, list):
+        raise ValueError("not a JSON Web Key Set")  # noqa: TRY004 (what it is not, whatever it is)
+    usable = tuple(key for key in keys if isinstance(key, dict) and _is_usable(key))
+    if not usable:
+        raise ValueError("a JSON Web Key Set without a key of RSA or an elliptic curve")
+    return usable
+
+
+def _is_usable(key: Mapping[str, Any]) -> bool:
+    if key.get("kty") not in ("RSA", "EC") or "d" in key:
+        return False
+    try:
+        jwt.PyJWK(dict(key), algorithm="RS256" if key["kty"] == "RSA" else None)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return False
+    return True
+
+
+def _read(part: str) -> dict[str, Any]:
+    try:
+        raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        return parse_document(raw)
+    except (binascii.Error, ValueError, DocumentInvalid) as error:
+        raise TokenRejected("The token is not made of JSON") from error
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """One text or a list of them; anything else is none."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()

@@ -1,0 +1,1 @@
+"""How we talk to other registries, issuers and subscribers."""
