@@ -18,7 +18,7 @@ from entrepot.auth.credential_limit import check_credential
 from entrepot.domain.arn import entity_of, repository_of
 from entrepot.domain.iam_error import NeverAllowed, SessionNotAccepted
 from entrepot.domain.managed_policy import AwsPolicies
-from entrepot.domain.policy.evaluate import Case
+from entrepot.domain.policy.evaluate import Case, Decision, Outcome
 from entrepot.domain.policy.miss import Miss, misses
 from entrepot.domain.principal import Caller
 from entrepot.domain.registry import partition_of
@@ -91,11 +91,11 @@ async def explain_bench(bench: Workbench, question: Question) -> Explained:
         misses(case),
         {name: value for name, value in assumed.items() if name.lower() not in question.context},
         (*([found.remark] if found.remark else []), *notes),
-        _always(caller, question.action),
+        _always(caller, question.action, case.decision),
     )
 
 
-def _always(caller: Caller, action: str) -> tuple[bool, str] | None:
+def _always(caller: Caller, action: str, decision: Decision) -> tuple[bool, str] | None:
     """What is answered whatever policies say."""
     try:
         check_credential(caller, action)
@@ -105,6 +105,8 @@ def _always(caller: Caller, action: str) -> tuple[bool, str] | None:
         return False, "whatever policies say: IAM takes only a user's own key, and this is a session of GetSessionToken"
     if ResourceKind.NONE in _kinds(action):
         return True, f"{action} is open to everybody who has a key: no policy is asked"
+    if ResourceKind.CALLER in _kinds(action) and decision.outcome is Outcome.IMPLICIT_DENY:
+        return True, f"{action} needs no policy that allows it, and no policy says Deny"
     return None
 
 

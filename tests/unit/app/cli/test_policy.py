@@ -32,7 +32,7 @@ from tests.support.started import start_once
 APP = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/team/app"
 IAM, STS = f"arn:aws:iam::{ACCOUNT}", f"arn:aws:sts::{ACCOUNT}"
 MIA, BUILD = f"{IAM}:user/dev/mia", f"{IAM}:role/build"
-GROUP = "AGPADEVS0000000000000"
+BEN, GROUP = f"{IAM}:user/ben", "AGPADEVS0000000000000"
 
 
 @dataclass
@@ -70,6 +70,8 @@ def _fill(connection: Connection) -> None:
     put_inline(connection, mia, "list", document("ecr:ListImages", Condition=at_home))
     put_inline(connection, mia, "admin", document(["iam:GetUser", "sts:AssumeRole"]))
     put_inline(connection, mia, "stop", document("ecr:DeleteRepository", "Deny", Sid="Stop"))
+    ben = put_entity(connection, EntityKind.USER, "ben")
+    put_inline(connection, ben, "none", document("sts:*", "Deny"))
     put_entity(connection, EntityKind.GROUP, "devs")
     build = put_role(connection, "build", mia)
     put_inline(connection, build, "all", document("ecr:*"))
@@ -186,7 +188,7 @@ def test_every_form_of_a_principal(explain: Command) -> None:
     ("principal", "says"),
     [
         (f"{IAM}:user/mia", f"there is no user {IAM}:user/mia, but there is {MIA}"),
-        (f"{IAM}:user/dev/ben", f"there is no user {IAM}:user/dev/ben"),
+        (f"{IAM}:user/dev/zoe", f"there is no user {IAM}:user/dev/zoe"),
         (f"{IAM}:role/other", f"there is no role {IAM}:role/other"),
         (f"{STS}:assumed-role/other/ci", f"there is no role other in account {ACCOUNT}"),
         ("210987654321", "there is no account 210987654321"),
@@ -237,7 +239,7 @@ def test_malformed_questions(
     [
         ("ecr:PutImage", f"{APP}2", f"there is no repository team/app2 in account {ACCOUNT}, us-east-1"),
         ("ecr:PutImage", APP.replace(ACCOUNT, "210987654321"), "there is no account 210987654321"),
-        ("iam:GetUser", f"{IAM}:user/ben", f"there is no user ben in account {ACCOUNT}"),
+        ("iam:GetUser", f"{IAM}:user/ann", f"there is no user ann in account {ACCOUNT}"),
         ("ecr:GetAuthorizationToken", APP, "requests of ecr:GetAuthorizationToken are decided on the resource `*`"),
         ("ecr:PutImage", "*", "requests of ecr:PutImage name their resources"),
         ("ecr:DescribeRepositories", APP.replace("team/app", "*"), None),
@@ -266,6 +268,18 @@ def test_what_policies_do_not_decide(explain: Command) -> None:
     assert told.code == 0
     assert told.lines[1].startswith("Allowed: sts:GetCallerIdentity is open to everybody who has a key")
     assert explain(MIA, "sts:AssumeRole", BUILD).code == 0
+
+
+def test_what_needs_no_allow_but_heeds_a_deny(explain: Command) -> None:
+    told = explain(MIA, "sts:GetSessionToken", MIA)
+    assert told.code == 0
+    assert told.lines[1].startswith("Allowed: sts:GetSessionToken needs no policy that allows it")
+    told = explain(BEN, "sts:GetSessionToken", BEN)
+    assert told.code == 3
+    assert "  denied by identity-based policy user/ben/none, Statement[0]" in told.lines
+    told = explain(f"{STS}:assumed-role/build/ci", "sts:GetSessionToken", BUILD)
+    assert told.code == 3
+    assert "whatever policies say: Cannot call GetSessionToken with session credentials" in told.lines[1]
 
 
 def test_a_file_of_policies_that_cannot_be_read_is_one_line(explain: Command, tmp_path: Path) -> None:
