@@ -11,8 +11,8 @@ import pytest
 
 from tools.docs.tree import SOURCE, modules
 
-_LAZY = {"app"}
-"""Rooms that may import in a function: commands that do not need a library should not wait for it."""
+_LAZY = {"app", "clients"}
+"""Rooms that may import in a function: programs that do not need a library should not wait for it."""
 
 
 @pytest.mark.parametrize("path", modules(SOURCE / "domain"), ids=lambda path: path.name)
