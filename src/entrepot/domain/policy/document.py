@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from entrepot.domain.json_document import DocumentInvalid, parse_document
 from entrepot.domain.limit import POLICY_TEXT_LENGTH_MAX
 from entrepot.domain.policy.action import TRUST_ACTIONS, action_pattern, check_action, check_vendor
-from entrepot.domain.policy.comparison import date_of
 from entrepot.domain.policy.condition import compile_condition, parse_operator
 from entrepot.domain.policy.fault import Fault, PolicyInvalid
+from entrepot.domain.policy.legacy import is_cut_short, is_date
 from entrepot.domain.policy.principal import Principals
-from entrepot.domain.policy.resource import ArnPattern, check_resource
+from entrepot.domain.policy.resource import PARTITIONS, ArnPattern, check_resource
 from entrepot.domain.policy.shape import RawStatement, check_shape, condition_values, each, principal_names
 from entrepot.domain.policy.statement import Policy, Statement, Version
 from entrepot.domain.policy.template import variables_of
@@ -100,13 +100,16 @@ def _check_sids_unique(statements: list[RawStatement]) -> None:
         seen.add(sid)
 
 
-def _check_legacy(statement: RawStatement, _: Kind) -> None:
+def _check_legacy(statement: RawStatement, kind: Kind) -> None:
     """What passes IAM's grammar and fails its older parser: the effect's case, dates, ARNs cut short."""
     if statement.members["Effect"] not in {"Allow", "Deny"}:
         raise PolicyInvalid(Fault.LEGACY, f"{statement.position}.Effect")
     for name, key, values in _conditions(statement):
-        if "date" in name.lower() and any(date_of(value) is None for value in values):
+        if "date" in name.lower() and not all(map(is_date, values)):
             raise PolicyInvalid(Fault.LEGACY, f"{statement.position}.Condition.{name}.{key}")
+    for position, resource in _resources(statement):
+        if kind.value.is_iam and is_cut_short(resource, PARTITIONS):
+            raise PolicyInvalid(Fault.LEGACY, position)
 
 
 def _check_sid_form(statement: RawStatement, kind: Kind) -> None:
@@ -135,7 +138,7 @@ def _check_resources_there(statement: RawStatement, kind: Kind) -> None:
 
 def _check_resources(statement: RawStatement, kind: Kind) -> None:
     for position, resource in _resources(statement):
-        check_resource(resource, position, is_whole=kind.value.is_iam)
+        check_resource(resource, position, is_iam=kind.value.is_iam)
 
 
 def _check_actions(statement: RawStatement, _: Kind) -> None:
@@ -167,8 +170,8 @@ _CHECKS: tuple[_Check, ...] = (
     _check_legacy,
     _check_sid_form,
     _check_actions_there,
-    _check_vendors,
     _check_resources_there,
+    _check_vendors,
     _check_resources,
     _check_actions,
     _check_principals,

@@ -28,6 +28,13 @@ class Fault(Enum):
     RESOURCE_FORM = 'Resource {found} must be in ARN format or "*".'
     PARTITION = 'Partition "{found}" is not valid for resource "{resource}".'
     RESOURCE_VENDOR = "Resource vendor must be fully qualified and cannot contain regexes."
+    S3_REGION = "Resource {found} can not contain region information."
+    IAM_REGION = "IAM resource {found} cannot contain region information."
+    IAM_RESOURCE = (
+        'IAM resource path must either be "*", root, or start with user/, federated-user/, role/, group/, '
+        "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, "
+        "access-report/."
+    )
     PRINCIPAL_PROHIBITED = "Policy document should not specify a principal."
     PRINCIPAL_MISSING = "Missing required field Principal"
     PRINCIPAL_FORM = 'Invalid principal in policy: "{kind}":"{found}"'

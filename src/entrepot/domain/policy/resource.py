@@ -6,6 +6,7 @@ being all that follows the fifth colon; missing segments are `*`; no wildcard in
 
 from __future__ import annotations
 
+import re
 from itertools import takewhile
 from typing import Final
 
@@ -14,9 +15,29 @@ from entrepot.domain.policy.template import Context, Part, Template, Variable, p
 from entrepot.domain.policy.wildcard import Wild
 
 _SEGMENTS: Final = 6
-_PARTITIONS: Final = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e"})
+PARTITIONS: Final = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e"})
 _SERVICE: Final = 2
 """Index of an ARN's service among its segments."""
+_FIXED: Final = re.compile(r"[^*?$]*")
+_IAM_KINDS: Final = tuple(
+    f"{kind}/"
+    for kind in (
+        "user",
+        "federated-user",
+        "role",
+        "group",
+        "instance-profile",
+        "mfa",
+        "server-certificate",
+        "policy",
+        "sms-mfa",
+        "saml-provider",
+        "oidc-provider",
+        "report",
+        "access-report",
+    )
+)
+"""What resources of IAM begin with."""
 
 
 class ArnPattern:
@@ -58,26 +79,48 @@ class ArnPattern:
         )
 
 
-def check_resource(text: str, position: str, *, is_whole: bool) -> None:
-    """Check an element of Resource or NotResource; `is_whole` refuses ARNs that IAM takes for cut short.
+def check_resource(text: str, position: str, *, is_iam: bool) -> None:
+    """Check an element of Resource or NotResource; IAM looks further into ARNs of its own and of S3.
 
     Raises:
-        PolicyInvalid: not `*` and not an ARN, an unknown partition, a service with wildcards, or cut short.
+        PolicyInvalid: not `*` and not an ARN, an unknown partition, a service with wildcards, a region or a kind of
+            resource that the service does not have.
     """
     if text == "*":
         return
     segments = text.split(":", _SEGMENTS - 1)
     if len(segments) == 1:
         raise PolicyInvalid(Fault.RESOURCE_FORM, position, found=text)
-    if segments[1] not in _PARTITIONS and segments[1] != "*":
+    if segments[1] not in PARTITIONS and segments[1] != "*":
         raise PolicyInvalid(Fault.PARTITION, position, found=segments[1], resource=_completed(segments))
     if segments[0] != "arn":
         raise PolicyInvalid(Fault.RESOURCE_FORM, position, found=text)
     service = segments[_SERVICE] if len(segments) > _SERVICE else ""
     if not service or any(character in service for character in "*?$"):
         raise PolicyInvalid(Fault.RESOURCE_VENDOR, position)
-    if is_whole and len(segments) < _SEGMENTS and "::" in text:
-        raise PolicyInvalid(Fault.LEGACY, position)
+    if is_iam and len(segments) == _SEGMENTS:
+        _check_regionless(segments, position)
+
+
+def _check_regionless(segments: list[str], position: str) -> None:
+    """IAM has no regions; S3 has none where no account is named, as in ARNs of access points."""
+    _, _, service, region, account_id, resource = segments
+    text = ":".join(segments)
+    if service == "s3" and region and not account_id:
+        raise PolicyInvalid(Fault.S3_REGION, position, found=text)
+    if service == "iam" and region:
+        raise PolicyInvalid(Fault.IAM_REGION, position, found=text)
+    if service == "iam" and not _is_of_iam(resource):
+        raise PolicyInvalid(Fault.IAM_RESOURCE, position)
+
+
+def _is_of_iam(resource: str) -> bool:
+    """Whether it can be a resource of IAM: what stands before the first wildcard or variable decides."""
+    fixed = _FIXED.match(resource)
+    start = fixed[0] if fixed else ""
+    if start == resource:
+        return resource == "root" or resource.startswith(_IAM_KINDS)
+    return start.startswith(_IAM_KINDS) or any(kind.startswith(start) for kind in (*_IAM_KINDS, "root"))
 
 
 def _completed(segments: list[str]) -> str:

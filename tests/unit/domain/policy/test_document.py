@@ -94,10 +94,20 @@ def test_syntax_errors(members: dict[str, Any], place: str) -> None:
         ({**_GOOD, "Resource": []}, "Policy statement must contain resources."),
         ({"Effect": "Allow"}, "Policy statement must contain actions."),
         ({**_GOOD, "Action": "x"}, "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."),
+        (_without("Resource", Action="x"), "Policy statement must contain resources."),
+        (_without("Action", Resource="arn:aws:s3::bucket"), "The policy failed legacy parsing"),
+        ({**_GOOD, "Resource": "arn:aws::bucket"}, "The policy failed legacy parsing"),
+        ({**_GOOD, "Resource": "arn:aws::::bucket"}, "The policy failed legacy parsing"),
         (
-            _without("Resource", Action="x"),
-            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+            {**_GOOD, "Resource": "arn:aws:s3:eu-west-1::bucket"},
+            "Resource arn:aws:s3:eu-west-1::bucket can not contain region information.",
         ),
+        (
+            {**_GOOD, "Resource": "arn:aws:iam:eu-west-1::user/a"},
+            "IAM resource arn:aws:iam:eu-west-1::user/a cannot contain region information.",
+        ),
+        ({**_GOOD, "Resource": "arn:aws:iam::111111111111:users/a"}, Fault.IAM_RESOURCE.value),
+        ({**_GOOD, "Resource": "arn:aws:iam::111111111111:xy*"}, Fault.IAM_RESOURCE.value),
         (
             _without("Action", NotAction=""),
             "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
@@ -262,3 +272,21 @@ def test_what_the_user_guides_show_is_accepted() -> None:
     statement = {**_REPOSITORY, "Principal": {"AWS": ["111111111111"], "Service": "ecr.amazonaws.com"}}
     text = json.dumps({"Version": "2012-10-17", "Id": "x", "Statement": [{**statement, "Condition": conditions}]})
     assert len(parse_policy(text, Kind.REPOSITORY).statements[0].conditions) == 5
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:iam::111111111111:root",
+        "arn:aws:iam::*:user/${aws:username}",
+        "arn:aws:iam::111111111111:*",
+        "arn:aws:iam::111111111111:ro*",
+        "arn:aws:iam::111111111111:${aws:PrincipalTag/kind}/a",
+        "arn:aws:s3:eu-west-1:111111111111:accesspoint/a",
+        "arn:aws:s3:*:*:job/*",
+        "arn:aws:fdsasf",
+        "arn:aws:cloudwatch:eu-west-1::alarm",
+    ],
+)
+def test_resources_that_iam_takes(resource: str) -> None:
+    assert parse_policy(text_of({**_GOOD, "Resource": resource}), Kind.IDENTITY).statements
