@@ -278,6 +278,39 @@ async def test_a_session_does_what_role_and_session_policies_allow(aws: AwsWorld
     assert (await limited.ecr("CreateRepository", repositoryName="app2")).code == "AccessDeniedException"
 
 
+async def test_a_session_travels_whole_into_its_password(aws: AwsWorld, user: AwsClient) -> None:
+    """What docker logs in with is limited as the session is, ends with it, and with its role."""
+    await aws.create("team/app")
+    await aws.create("team/other")
+
+    def change(connection: Connection) -> None:
+        deploy = find_entity(connection, HOME.account_id, EntityKind.ROLE, "deploy")
+        assert deploy is not None
+        put_inline(connection, deploy, "ecr", document("ecr:*"))
+
+    await aws.registry.database.write(change)
+    one = f"arn:aws:ecr:us-east-1:{HOME.account_id}:repository/${{aws:PrincipalTag/team}}/app"
+    statements = [
+        {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+        {"Effect": "Allow", "Action": "ecr:ListImages", "Resource": one},
+    ]
+    limits = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    holder = holder_of(user, await assume(user, Policy=limits, Tags=[{"Key": "Team", "Value": "team"}]))
+    (data,) = (await holder.ecr("GetAuthorizationToken"))["authorizationData"]
+    docker = replace(aws.registry.client, authorization=f"Basic {data['authorizationToken']}")
+
+    async def tags(repository: str) -> int:
+        return (await docker.send("GET", f"/v2/{repository}/tags/list")).status
+
+    left = data["expiresAt"] - aws.registry.clock.now()
+    assert left <= timedelta(hours=1)
+    assert [await tags(name) for name in ("team/app", "team/other")] == [200, 403]
+    assert (await aws.client.iam("DeleteRolePolicy", RoleName="deploy", PolicyName="ecr")).status == 200
+    assert await tags("team/app") == 403
+    assert (await aws.client.iam("DeleteRole", RoleName="deploy")).status == 200
+    assert await tags("team/app") == 401
+
+
 async def test_a_session_of_ones_own(aws: AwsWorld, user: AwsClient) -> None:
     reply = await user.sts("GetSessionToken", DurationSeconds=900)
     holder = holder_of(user, reply)
