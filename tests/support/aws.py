@@ -110,7 +110,7 @@ class AwsClient:
 
     async def iam_form(self, action: str, **form: str) -> Reply:
         """Call an operation of IAM with any form parameters."""
-        return await self._send_form("iam", action, form)
+        return await self.send_form("iam", action, form)
 
     async def query(self, service: str, action: str, parameters: Mapping[str, Any]) -> Reply:
         """Call an operation of a Query service; an answer that has not the shape of its output is a failure.
@@ -118,13 +118,14 @@ class AwsClient:
         Nobody looks at the parameters before the gateway does.
         """
         model = MODELS[service].operation_model(action) if action in MODELS[service].operation_names else None
-        reply = await self._send_form(service, action, form_of(model, parameters))
+        reply = await self.send_form(service, action, form_of(model, parameters))
         if reply.status == 200 and model is not None:
             members = {key: value for key, value in reply.parsed.items() if key != _METADATA}
             check_answer(model.output_shape, members)
         return reply
 
-    async def _send_form(self, service: str, action: str, form: Mapping[str, str]) -> Reply:
+    async def send_form(self, service: str, action: str, form: Mapping[str, str]) -> Reply:
+        """Call an operation of a Query service with any form parameters."""
         body = urlencode({"Action": action, "Version": VERSIONS[service], **form}).encode()
         model = MODELS[service].operation_model(action) if action in MODELS[service].operation_names else None
         return parse(model, await self.answer(self.sign(service, {"Content-Type": FORM}, body)), "query")
