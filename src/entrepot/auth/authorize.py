@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, Values
+from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, Values, reader_of
 from entrepot.domain.arn import entity_of, repository_of
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
@@ -44,8 +44,6 @@ _OF_EVERYBODY: Final = frozenset(
 )
 """What can be asked of AWS's managed policies, as if they belonged to whoever asks; nothing changes them."""
 
-_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
-
 _ACCOUNT_FIELD: Final = 4
 """Of an ARN's six fields: arn, partition, service, region, account, resource."""
 
@@ -54,15 +52,14 @@ _ACCOUNT_FIELD: Final = 4
 class _Question:
     """One action on one resource."""
 
-    resource: ResourceAccess
-    keys: tuple[str, ...]
-    """The condition keys on which the decision depends."""
+    readers: tuple[Callable[[Facts], object], ...]
+    """What reads that of a request on which the decision depends: the rest every such request has in common."""
     is_lasting: bool
-    """Whether the same values can come again."""
+    """Whether the same can come again: not if the time counts."""
 
-    def values(self, context: Mapping[str, Values]) -> tuple[Values | None, ...]:
-        """What the decision depends on beside the policies."""
-        return tuple([context.get(key) for key in self.keys])
+    def values(self, facts: Facts) -> tuple[object, ...]:
+        """What decides beside the policies."""
+        return tuple([read(facts) for read in self.readers])
 
 
 class Authorizer:
@@ -80,13 +77,7 @@ class Authorizer:
         question = holder and holder.questions.get((action, view.repository_id, view.owner_epoch))
         if not holder or not question or not question.is_lasting:
             return False
-        values: tuple[Values | None, ...] = ()
-        if question.keys:
-            resource = question.resource
-            # Lasting questions do not ask for the time.
-            context = RequestContext(caller, facts, _NO_TIME, holder.tags, resource.account_id, resource.tags)
-            values = question.values(context)
-        decision = holder.decisions.get((question, values))
+        decision = holder.decisions.get((question, question.values(facts)))
         return decision is not None and decision.is_allowed
 
     async def check(
@@ -174,14 +165,12 @@ class Authorizer:
         return found or ResourceAccess(entity[0], PolicySet() if trusts else None)
 
 
-def _recall(
-    holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: Mapping[str, Values]
-) -> Decision:
+def _recall(holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: RequestContext) -> Decision:
     """The decision, remembered if the condition keys that matter had the same values before."""
     question = _question(holder, resource, action, arn)
     if not question.is_lasting:
         return _evaluate(holder, resource, action, arn, context).decision
-    place = question, question.values(context)
+    place = question, question.values(context.facts)
     decision: Decision | None = holder.decisions.get(place)
     if decision is None:
         decision = _evaluate(holder, resource, action, arn, context).decision
@@ -195,7 +184,7 @@ def _question(holder: CallerAccess, resource: ResourceAccess, action: str, arn: 
     known: _Question | None = holder.questions.get(place)
     if known is None:
         keys = frozenset[str]().union(*(one.keys(action.lower()) for one in _sets(policies_of(holder, resource))))
-        known = _Question(resource, tuple(sorted(keys)), not keys & CLOCK_KEYS)
+        known = _Question(tuple(filter(None, map(reader_of, keys))), not keys & CLOCK_KEYS)
         _remember(holder.questions, place, known)
     return known
 

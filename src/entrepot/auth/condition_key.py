@@ -177,6 +177,26 @@ IMAGE_TAG: Final = "ecr:imagetag"
 CLOCK_KEYS: Final = frozenset({"aws:currenttime", "aws:epochtime"})
 """Keys whose values never come again."""
 
+_OF_CONNECTION: Final[dict[str, Callable[[Facts], object]]] = {
+    "aws:referer": lambda facts: facts.referer,
+    "aws:securetransport": lambda facts: facts.is_secure,
+    "aws:sourceip": lambda facts: facts.source_ip,
+    "aws:useragent": lambda facts: facts.user_agent,
+}
+
+
+def reader_of(key: str) -> Callable[[Facts], object] | None:
+    """What reads that in which requests of one credential for one resource can differ, as to a key; None: in nothing.
+
+    The time is nobody's to read twice. What requests bring along (`parameters`) differs, so what nothing is known of
+    here may too.
+    """
+    if key in _OF_CONNECTION:
+        return _OF_CONNECTION[key]
+    if key in _SINGLE or key.startswith((_PRINCIPAL_TAG, *_RESOURCE_TAG)):
+        return None
+    return lambda facts: facts.parameters.get(key)
+
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -93,14 +93,16 @@ class AccessService:
 
     def kept_caller(self, caller: Caller) -> CallerAccess | None:
         """What belongs to a caller, if it is known at the epoch that the caller has."""
-        return _kept(self._callers, _caller_key(caller), caller.epoch)
+        entry = self._callers.get((caller.access_key_id, caller.principal.arn))
+        return entry[1] if entry is not None and entry[0] == caller.epoch else None
 
     async def caller(self, caller: Caller) -> CallerAccess:
         """What belongs to a caller, as of the epoch that the caller has."""
         found = self.kept_caller(caller)
         if found is None:
             found = await self._make_caller(caller)
-            _keep(self._callers, _caller_key(caller), caller.epoch, found)
+            # The same key belongs to somebody with another ARN in a region of another partition.
+            _keep(self._callers, (caller.access_key_id, caller.principal.arn), caller.epoch, found)
         return found
 
     async def repository(self, owner: Registry, epoch: int | None, repository_id: int | None) -> ResourceAccess:
@@ -228,11 +230,6 @@ def policies_of(caller: CallerAccess, resource: ResourceAccess) -> Policies:
         resource.registry,
         resource.registry_scope,
     )
-
-
-def _caller_key(caller: Caller) -> tuple[str, str]:
-    """The same key belongs to somebody with another ARN in a region of another partition."""
-    return caller.access_key_id, caller.principal.arn
 
 
 def _subject(caller: Caller) -> Subject:

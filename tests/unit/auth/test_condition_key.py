@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from entrepot.auth.condition_key import RequestContext, RequestFacts
+from entrepot.auth.condition_key import CLOCK_KEYS, RequestContext, RequestFacts, reader_of
 from entrepot.domain.principal import Caller, Session, role_session_of, root_of, user_of
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -85,3 +86,29 @@ def test_what_the_parameters_say() -> None:
     assert context["aws:securetransport"] == ("false",)
     with pytest.raises(KeyError):
         _ = context["aws:requesttag/a"]
+
+
+ELSEWHERE = replace(FACTS, source_ip="192.0.2.9", is_secure=False, user_agent="crane", referer="x")
+
+
+@pytest.mark.parametrize("caller", [ROOT, USER, ROLE])
+def test_what_does_not_vary_is_the_same_in_every_request(caller: Caller) -> None:
+    """Decisions are remembered without these keys."""
+    tags = {"team": "web"}
+    one = RequestContext(caller, FACTS, NOW, tags, ACCOUNT, tags)
+    other = RequestContext(caller, ELSEWHERE, NOW + timedelta(days=1), tags, ACCOUNT, tags)
+    differing = {key for key in {*one, *other} if one.get(key) != other.get(key)}
+    assert len(differing) == 6
+    for key in differing - CLOCK_KEYS:
+        read = reader_of(key)
+        assert read
+        assert read(FACTS) != read(ELSEWHERE)
+    assert [key for key in one if reader_of(key)] == [key for key in one if key in differing - CLOCK_KEYS]
+
+
+def test_what_requests_bring_along_differs() -> None:
+    parameters = {"ecr:imagetag": ("v1",)}
+    for key in ("ecr:imagetag", "aws:requesttag/team", "sts:externalid", "aws:sourcevpce"):
+        read = reader_of(key)
+        assert read
+        assert read(replace(FACTS, parameters=parameters)) == parameters.get(key)
