@@ -1,6 +1,6 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | verify | backup | restore | gc | maintenance on|off|status | keys rotate
+entrepot serve | connect | login | verify | backup | restore | gc | maintenance on|off|status | keys rotate
 entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | admin whoami
 version
 """
@@ -18,6 +18,7 @@ from entrepot.app.cli.connect import connect
 from entrepot.app.cli.gc import gc as collect_garbage
 from entrepot.app.cli.job import jobs
 from entrepot.app.cli.key import keys
+from entrepot.app.cli.login import login
 from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.output import say
 from entrepot.app.cli.policy import policy
@@ -38,6 +39,7 @@ admin.command()(whoami)
 app.add_typer(admin, name="admin")
 app.command()(serve)
 app.command()(connect)
+app.command()(login)
 app.command()(verify)
 app.command()(backup)
 app.command()(restore)

@@ -21,3 +21,13 @@ def work_of(name: str) -> Iterator[ModuleType]:
         yield importlib.import_module(f"entrepot.app.{name}")
     except workbench.CommandError as error:
         fail(str(error), error.code)
+
+
+@contextmanager
+def client_of(name: str) -> Iterator[ModuleType]:
+    """A module of `clients/`, which raises ClientError where something cannot be done."""
+    errors = importlib.import_module("entrepot.clients.client_error")
+    try:
+        yield importlib.import_module(f"entrepot.clients.{name}")
+    except errors.ClientError as error:
+        fail(str(error))
