@@ -2,7 +2,7 @@
 
 entrepot serve | connect | login | verify | backup | restore | gc | maintenance on|off|status | keys rotate
 entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | admin whoami
-version
+k8s print-config | version
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from entrepot.app.cli.backup import backup, restore
 from entrepot.app.cli.connect import connect
 from entrepot.app.cli.gc import gc as collect_garbage
 from entrepot.app.cli.job import jobs
+from entrepot.app.cli.k8s import k8s
 from entrepot.app.cli.key import keys
 from entrepot.app.cli.login import login
 from entrepot.app.cli.maintenance import maintenance
@@ -46,6 +47,7 @@ app.command()(restore)
 app.add_typer(maintenance, name="maintenance")
 app.add_typer(keys, name="keys")
 app.add_typer(jobs, name="jobs")
+app.add_typer(k8s, name="k8s")
 app.add_typer(policy, name="policy")
 app.command("gc")(collect_garbage)
 
