@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from typing import Any
 
 from tests.support.image_layout import ImageLayout
 from tests.support.server import ACCOUNT, REGION
@@ -57,3 +59,48 @@ def test_pages_are_followed(world: World, images: ImageLayout) -> None:
         world.push(images, "busybox", f"{address}:{number}")
     listed = world.aws("list-images", "--repository-name", "cli/pages", "--page-size", "2")["imageIds"]
     assert [each["imageTag"] for each in listed] == ["0", "1", "2", "3", "4"]
+
+
+def iam(world: World, *arguments: str) -> Any:
+    """What `aws iam` prints, read; None of nothing."""
+    printed = world.do(aws_program(), "iam", *arguments, "--output", "json")
+    return json.loads(printed) if printed.strip() else None
+
+
+def test_a_user_from_creation_to_deletion(world: World) -> None:
+    address = world.create("cli/people")
+    made = iam(world, "create-user", "--user-name", "cli-mia", "--path", "/cli/", "--tags", "Key=team,Value=web")
+    assert made["User"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/cli/cli-mia"
+    iam(world, "create-group", "--group-name", "cli-pullers")
+    policy = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
+    iam(world, "attach-group-policy", "--group-name", "cli-pullers", "--policy-arn", policy)
+    key = iam(world, "create-access-key", "--user-name", "cli-mia")["AccessKey"]
+    own = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    listing = (aws_program(), "ecr", "list-images", "--repository-name", "cli/people")
+
+    arn = world.do(aws_program(), "sts", "get-caller-identity", "--query", "Arn", "--output", "text", env=own)
+    assert arn.strip() == made["User"]["Arn"]
+    assert "AccessDeniedException" in world.run(*listing, env=own).stderr
+    iam(world, "add-user-to-group", "--group-name", "cli-pullers", "--user-name", "cli-mia")
+    assert world.run(*listing, env=own).returncode == 0
+    assert address.endswith("/cli/people")
+
+    conflict = world.run(aws_program(), "iam", "delete-user", "--user-name", "cli-mia")
+    assert "DeleteConflict" in conflict.stderr
+    iam(world, "remove-user-from-group", "--group-name", "cli-pullers", "--user-name", "cli-mia")
+    assert "AccessDeniedException" in world.run(*listing, env=own).stderr
+    iam(world, "delete-access-key", "--user-name", "cli-mia", "--access-key-id", key["AccessKeyId"])
+    iam(world, "delete-user", "--user-name", "cli-mia")
+    assert "UnrecognizedClientException" in world.run(*listing, env=own).stderr
+    iam(world, "detach-group-policy", "--group-name", "cli-pullers", "--policy-arn", policy)
+    iam(world, "delete-group", "--group-name", "cli-pullers")
+
+
+def test_pages_of_iam_are_followed(world: World) -> None:
+    names = [f"cli-page-{number}" for number in range(5)]
+    for name in names:
+        iam(world, "create-group", "--group-name", name)
+    listed = iam(world, "list-groups", "--page-size", "2")["Groups"]
+    assert [group["GroupName"] for group in listed if group["GroupName"] in names] == names
+    for name in names:
+        iam(world, "delete-group", "--group-name", name)

@@ -56,8 +56,9 @@ while read -r _; do :; done
 
 
 def aws_names(accounts: Sequence[str], regions: Sequence[str]) -> list[str]:
-    """The names of ECR and STS for these accounts and regions, as certificate and hosts file have them."""
+    """The names of ECR, STS and IAM for these accounts and regions, as certificate and hosts file have them."""
     names = ["public.ecr.aws", "ecr-public.aws.com", "api.ecr-public.us-east-1.amazonaws.com", "sts.amazonaws.com"]
+    names.append("iam.amazonaws.com")
     for region in regions:
         names += [f"api.ecr.{region}.amazonaws.com", f"ecr.{region}.api.aws", f"sts.{region}.amazonaws.com"]
         for account in accounts:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.aws import AwsWorld
+from entrepot.domain import iam_limit
+from entrepot.domain.iam import EntityKind
+from tests.support.aws import AwsWorld, Reply
 from tests.wire.test_iam_user import not_found, refusal
 
 SUMMARY = {
@@ -130,3 +132,26 @@ async def test_nobody_has_a_password_or_a_virtual_device(sqlite_aws: AwsWorld) -
         assert refusal(reply) == (404, "NoSuchEntity", "Login Profile for User mia cannot be found.")
         assert refusal(await sqlite_aws.client.iam(operation, UserName="none")) == not_found("none")
     assert (await sqlite_aws.client.iam("ListVirtualMFADevices"))["VirtualMFADevices"] == []
+
+
+# ── quotas ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("kind", "quota"), [(EntityKind.USER, "UsersPerAccount"), (EntityKind.GROUP, "GroupsPerAccount")]
+)
+async def test_an_account_has_so_many_of_a_kind(
+    aws: AwsWorld, monkeypatch: pytest.MonkeyPatch, kind: EntityKind, quota: str
+) -> None:
+    assert iam_limit.ENTITIES[kind].name == quota
+    monkeypatch.setitem(iam_limit.ENTITIES, kind, iam_limit.Quota(quota, 2))
+    noun = kind.value.capitalize()
+
+    async def make(name: str) -> Reply:
+        return await aws.client.iam(f"Create{noun}", **{f"{noun}Name": name})
+
+    assert [(await make(name)).status for name in ("one", "two")] == [200, 200]
+    assert refusal(await make("three")) == (409, "LimitExceeded", f"Cannot exceed quota for {quota}: 2")
+    assert refusal(await make("ONE"))[1] == "EntityAlreadyExists"
+    await aws.client.iam(f"Delete{noun}", **{f"{noun}Name": "one"})
+    assert (await make("three")).status == 200
