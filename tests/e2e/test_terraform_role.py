@@ -59,6 +59,12 @@ resource "aws_iam_role_policy_attachment" "pull" {
   role       = aws_iam_role.deploy.name
   policy_arn = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly"
 }
+resource "aws_iam_instance_profile" "node" {
+  name = "node"
+  path = "/ci/"
+  role = aws_iam_role.deploy.name
+  tags = var.tags
+}
 data "aws_iam_role" "deploy" {
   name       = aws_iam_role.deploy.name
   depends_on = [aws_iam_role.deploy]
@@ -116,6 +122,8 @@ def test_the_life_of_a_role(terraform: Terraform) -> None:
     made = iam.get_role(RoleName="deploy")["Role"]
     assert (made["Path"], made["Description"], made["MaxSessionDuration"]) == ("/ci/", "deploys", 7200)
     assert made["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith("policy/PowerUserAccess")
+    (profile,) = iam.list_instance_profiles_for_role(RoleName="deploy")["InstanceProfiles"]
+    assert profile["Arn"].endswith(":instance-profile/ci/node")
     assert {tag["Key"]: tag["Value"] for tag in made["Tags"]} == {"team": "web", "env": ""}
     assert (terraform.output("id"), terraform.output("names")) == (made["RoleId"], "deploy")
 
@@ -129,6 +137,7 @@ def test_the_life_of_a_role(terraform: Terraform) -> None:
     assert (role["Tags"], role.get("PermissionsBoundary")) == ([{"Key": "team", "Value": "db"}], None)
 
     terraform.destroy()
+    assert iam.list_instance_profiles()["InstanceProfiles"] == []
     assert iam.list_roles()["Roles"] == iam.list_users()["Users"] == []
 
 

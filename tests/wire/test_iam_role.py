@@ -302,14 +302,6 @@ async def test_a_role_with_policies_stays(aws: AwsWorld) -> None:
     assert (await get(aws))["RoleId"] == role["RoleId"]
 
 
-async def test_there_are_no_instance_profiles(aws: AwsWorld) -> None:
-    await make(aws)
-
-    reply = await aws.client.iam("ListInstanceProfilesForRole", RoleName="ci")
-
-    assert (reply["InstanceProfiles"], reply["IsTruncated"]) == ([], False)
-
-
 async def test_other_accounts_have_their_own(aws: AwsWorld) -> None:
     await make(aws)
 

@@ -33,6 +33,7 @@ from entrepot.service.iam.authorization_detail import IamAuthorizationDetailServ
 from entrepot.service.iam.boundary import IamBoundaryService
 from entrepot.service.iam.group import IamGroupService
 from entrepot.service.iam.inline_policy import IamInlinePolicyService
+from entrepot.service.iam.instance_profile import IamInstanceProfileService
 from entrepot.service.iam.policy import IamPolicyService
 from entrepot.service.iam.policy_version import IamPolicyVersionService
 from entrepot.service.iam.provider import IamProviderService
@@ -165,6 +166,7 @@ def _services(
         iam_group=IamGroupService(clients, context),
         iam_provider=IamProviderService(clients, context),
         iam_role=IamRoleService(clients, context, aws),
+        iam_instance_profile=IamInstanceProfileService(clients, context),
         session=SessionService(database, context, keys, aws),
         iam_access_key=IamAccessKeyService(clients, context, keys),
         iam_tag=IamTagService(clients, deployment.aws_policies),

@@ -25,6 +25,7 @@ class EntityKind(Enum):
     GROUP = "group"
     ROLE = "role"
     POLICY = "policy"
+    INSTANCE_PROFILE = "instance-profile"
     PROVIDER = "oidc-provider"
     """An OpenID Connect provider; its name is the issuer's host and path."""
 
@@ -38,6 +39,7 @@ _ID_PREFIXES = {
     EntityKind.USER: "AIDA",
     EntityKind.GROUP: "AGPA",
     EntityKind.ROLE: "AROA",
+    EntityKind.INSTANCE_PROFILE: "AIPA",
     EntityKind.POLICY: "ANPA",
     EntityKind.PROVIDER: "AOID",  # never shown: AWS's providers have no unique id
 }

@@ -25,6 +25,7 @@ ENTITIES: Final = {
     EntityKind.ROLE: Quota("RolesPerAccount", 1000),
     EntityKind.POLICY: Quota("PoliciesPerAccount", 1500),
     EntityKind.PROVIDER: Quota("OpenIdConnectProvidersPerAccount", 100),
+    EntityKind.INSTANCE_PROFILE: Quota("InstanceProfilesPerAccount", 1000),
 }
 """Entities of a kind in one account."""
 
@@ -65,8 +66,8 @@ PROVIDER_URL_LENGTH_MAX: Final = 255
 TAGS_MAX: Final = 50
 """Tags on one user, role or policy."""
 
-INSTANCE_PROFILES_MAX: Final = 1_000
-"""Instance profiles in one account."""
+ROLES_OF_INSTANCE_PROFILE: Final = Quota("InstanceSessionsPerInstanceProfile", 1)
+"""Roles in one instance profile."""
 
 SERVER_CERTIFICATES_MAX: Final = 20
 """Server certificates in one account."""

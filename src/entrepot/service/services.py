@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from entrepot.service.iam.boundary import IamBoundaryService
     from entrepot.service.iam.group import IamGroupService
     from entrepot.service.iam.inline_policy import IamInlinePolicyService
+    from entrepot.service.iam.instance_profile import IamInstanceProfileService
     from entrepot.service.iam.policy import IamPolicyService
     from entrepot.service.iam.policy_version import IamPolicyVersionService
     from entrepot.service.iam.provider import IamProviderService
@@ -51,6 +52,7 @@ class Services:
     iam_group: IamGroupService
     iam_provider: IamProviderService
     iam_role: IamRoleService
+    iam_instance_profile: IamInstanceProfileService
     session: SessionService
     iam_access_key: IamAccessKeyService
     iam_tag: IamTagService

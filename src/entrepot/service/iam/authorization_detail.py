@@ -19,6 +19,7 @@ from entrepot.domain.iam import Entity, EntityKind
 from entrepot.domain.managed_policy import AwsPolicies, PolicyArn, PolicyVersion, PolicyView
 from entrepot.domain.page import Key, Page, PageRequest
 from entrepot.service.iam.entity import name_key
+from entrepot.service.iam.instance_profile import InstanceProfile, profiles_of_roles
 from entrepot.service.iam.managed import read_arn, versions_of
 from entrepot.service.iam.policy import PolicyFilter, PolicyScope, list_policies
 from entrepot.service.iam.role import Role, shown_roles
@@ -53,6 +54,8 @@ class HolderDetail:
     """Names, of a user."""
     tags: Mapping[str, str]
     role: Role | None = None
+    profiles: Sequence[InstanceProfile] = ()
+    """Of a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +148,21 @@ class _List:
             groups[owner].append(name)
         for owner, key, value in list_tags_of_many(connection, ids):
             tags[owner][key] = value
+        profiles = self._profiles(roles)
         return [
-            HolderDetail(one, inline[one.id], attached[one.id], groups[one.id], tags[one.id], roles.get(one.id))
+            HolderDetail(
+                one, inline[one.id], attached[one.id], groups[one.id], tags[one.id], roles.get(one.id), profiles[one.id]
+            )
             for one in entities
         ]
+
+    def _profiles(self, roles: Mapping[str, Role]) -> Mapping[str, Sequence[InstanceProfile]]:
+        """The instance profiles of some roles, by unique id."""
+        found = defaultdict[str, list[InstanceProfile]](list)
+        for profile in profiles_of_roles(self._connection, roles.keys()) if roles else []:
+            if profile.role is not None:
+                found[profile.role.entity.id].append(profile)
+        return found
 
 
 _END: Final = ""

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from entrepot.domain.iam import Entity, EntityKind, NewEntity
-from entrepot.domain.iam_error import EntityNotFound
+from entrepot.domain.iam_error import DeleteConflict, EntityNotFound
 from entrepot.domain.iam_tag import merge_tags
 from entrepot.domain.limit import ROLE_SESSION_SECONDS_DEFAULT
 from entrepot.domain.managed_policy import AwsPolicies
@@ -26,6 +26,7 @@ from entrepot.service.saved_policy import show_all
 from entrepot.store.metadata import iam_role as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.iam_entity import EntityQuery, update_entity
+from entrepot.store.metadata.iam_instance_profile import list_profiles_of_roles
 from entrepot.store.metadata.iam_tag import list_tags, put_tags
 from entrepot.store.metadata.identity import delete_access_keys
 
@@ -138,12 +139,14 @@ class IamRoleService:
 
         Raises:
             EntityNotFound: there is no such role.
-            DeleteConflict: policies are left.
+            DeleteConflict: it is in an instance profile, or policies are left.
         """
 
         def change(connection: Connection) -> None:
             begin_change(connection, account_id)
             role = _get(connection, account_id, name).entity
+            if list_profiles_of_roles(connection, [role.id]):
+                raise DeleteConflict("remove roles from instance profile first")
             check_without_policies(connection, role)
             delete_access_keys(connection, account_id, role.id)
             rows.delete_role(connection, role.id)

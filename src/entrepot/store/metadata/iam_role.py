@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -53,6 +53,13 @@ def find_role(connection: Connection, account_id: str, name: str) -> RoleRow | N
 def list_roles(connection: Connection, query: EntityQuery) -> list[RoleRow]:
     """A page by lower case name."""
     return [_to_role(row) for row in connection.execute(page_of(_ROLES, query))]
+
+
+def list_roles_by_id(connection: Connection, unique_ids: Collection[str]) -> list[RoleRow]:
+    """Those that have one of these unique ids, in no order."""
+    if not unique_ids:
+        return []
+    return [_to_role(row) for row in connection.execute(_ROLES.where(iam_entity.c.id.in_(unique_ids)))]
 
 
 def insert_role(connection: Connection, role: RoleRow) -> None:

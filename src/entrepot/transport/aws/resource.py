@@ -38,6 +38,8 @@ class ResourceKind(StrEnum):
     NEW_ROLE = "role in its path"
     POLICY = "policy of `PolicyArn`"
     NEW_POLICY = "policy in its path"
+    INSTANCE_PROFILE = "instance profile"
+    NEW_INSTANCE_PROFILE = "instance profile in its path"
     PROVIDER = "provider of `OpenIDConnectProviderArn`"
     NEW_PROVIDER = "provider of `Url`"
     SIMULATED = "identity of `PolicySourceArn`"
@@ -144,6 +146,8 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.NEW_ROLE: _entity(EntityKind.ROLE, "RoleName", is_new=True),
     ResourceKind.POLICY: _arn("PolicyArn"),
     ResourceKind.NEW_POLICY: _entity(EntityKind.POLICY, "PolicyName", is_new=True),
+    ResourceKind.INSTANCE_PROFILE: _entity(EntityKind.INSTANCE_PROFILE, "InstanceProfileName"),
+    ResourceKind.NEW_INSTANCE_PROFILE: _entity(EntityKind.INSTANCE_PROFILE, "InstanceProfileName", is_new=True),
     ResourceKind.PROVIDER: _arn("OpenIDConnectProviderArn"),
     ResourceKind.NEW_PROVIDER: _provider,
     ResourceKind.SIMULATED: _arn("PolicySourceArn"),

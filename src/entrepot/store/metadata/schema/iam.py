@@ -44,6 +44,14 @@ iam_provider = Table(
     Column("jwks", Text),  # JSON Web Key Set of an issuer that is never asked
 )
 
+iam_instance_profile = Table(
+    "iam_instance_profile",
+    metadata,
+    Column("id", Name, ForeignKey(iam_entity.c.id), primary_key=True),
+    Column("role_id", Name, ForeignKey(iam_entity.c.id)),
+    Index(None, "role_id"),
+)
+
 iam_policy = Table(
     "iam_policy",
     metadata,

@@ -15,6 +15,7 @@ from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.iam.attachment import pack_attached
 from entrepot.transport.aws.iam.document import encode_document
 from entrepot.transport.aws.iam.entity import pack_attributes, pack_group, pack_role, pack_tag, pack_user
+from entrepot.transport.aws.iam.instance_profile import pack_profile
 from entrepot.transport.aws.iam.paging import paging_of
 from entrepot.transport.aws.iam.policy import pack_policy
 from entrepot.transport.aws.iam.policy_version import pack_whole_version
@@ -60,7 +61,7 @@ def _pack_role(detail: HolderDetail, role: Role) -> dict[str, Any]:
         **pack_role(detail.entity),
         **_pack_what_holders_have(detail),
         "AssumeRolePolicyDocument": encode_document(role.trust_policy),
-        "InstanceProfileList": [],
+        "InstanceProfileList": [pack_profile(profile) for profile in detail.profiles],
         "RolePolicyList": _pack_inline(detail),
         "Tags": _pack_tags(detail),
         "RoleLastUsed": {"LastUsedDate": role.used_at, "Region": role.used_region},

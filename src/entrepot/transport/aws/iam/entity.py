@@ -52,6 +52,11 @@ def pack_role(role: Entity) -> dict[str, Any]:
     return _pack(role, "RoleName", "RoleId")
 
 
+def pack_instance_profile(profile: Entity) -> dict[str, Any]:
+    """What every answer says of an instance profile itself."""
+    return _pack(profile, "InstanceProfileName", "InstanceProfileId")
+
+
 def pack_tag(tag: tuple[str, str]) -> dict[str, str]:
     """One tag."""
     return {"Key": tag[0], "Value": tag[1]}

@@ -20,6 +20,8 @@ _NOT_FOUND: Final = {
     "user": "The user with name {name} cannot be found.",
     "group": "The group with name {name} cannot be found.",
     "role": "The role with name {name} cannot be found.",
+    EntityKind.INSTANCE_PROFILE.value: "Instance Profile {name} cannot be found.",
+    "role in profile": "Role {name} cannot be found.",
     "provider": "OpenIDConnect Provider not found for arn {name}",
     "policy": "Policy {name} was not found.",
     "attachable policy": "Policy {name} does not exist or is not attachable.",
@@ -30,6 +32,7 @@ _NOT_FOUND: Final = {
 
 _EXISTS: Final = {
     "policy": "A policy called {name} already exists. Duplicate names are not allowed.",
+    EntityKind.INSTANCE_PROFILE.value: "Instance Profile {name} already exists.",
     EntityKind.PROVIDER.value: "Provider with url https://{name} already exists.",
     "account alias": "The account alias {name} already exists.",
 }

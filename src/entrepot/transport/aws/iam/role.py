@@ -1,4 +1,4 @@
-"""Roles: made, shown, listed, changed and deleted; and their instance profiles, of which there are none.
+"""Roles: made, shown, listed, changed and deleted.
 
     {"Path": "/", "RoleName": "ci", "RoleId": "AROA…", "Arn": "arn:aws:iam::…:role/ci", "CreateDate": …,
      "AssumeRolePolicyDocument": "%7B…", "Description": "…", "MaxSessionDuration": 3600, "RoleLastUsed": {},
@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.limit import ROLE_SESSION_SECONDS_DEFAULT
-from entrepot.domain.page import Page
 from entrepot.service.iam.role import NewRole, Role
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.iam.document import encode_document
@@ -34,7 +33,7 @@ async def create_role(call: Call) -> dict[str, Any]:
         tags_of(call),
     )
     made = await call.services.iam_role.create(wanted)
-    return {"Role": {**_pack(made), **pack_attributes(made.entity, made.tags)}}
+    return {"Role": {**pack_bare_role(made), **pack_attributes(made.entity, made.tags)}}
 
 
 async def get_role(call: Call) -> dict[str, Any]:
@@ -59,7 +58,7 @@ async def update_role(call: Call) -> dict[str, Any]:
 async def update_role_description(call: Call) -> dict[str, Any]:
     given, account_id = call.parameters, call.caller.account_id
     role = await call.services.iam_role.update(account_id, given["RoleName"], given["Description"], None)
-    return {"Role": {**_pack(role), "Description": role.entity.description}}
+    return {"Role": {**pack_bare_role(role), "Description": role.entity.description}}
 
 
 async def update_assume_role_policy(call: Call) -> dict[str, Any]:
@@ -73,28 +72,20 @@ async def delete_role(call: Call) -> dict[str, Any]:
     return {}
 
 
-async def list_instance_profiles_for_role(call: Call) -> dict[str, Any]:
-    """There are no instance profiles; what asks before it deletes a role must not hear an error."""
-    paging = paging_of(call)
-    await call.services.iam_role.get(call.caller.account_id, call.parameters["RoleName"])
-    none: Page[Role] = Page([])
-    return paging.answer("InstanceProfiles", none, _pack)
-
-
-def _pack(role: Role) -> dict[str, Any]:
+def pack_bare_role(role: Role) -> dict[str, Any]:
+    """What every answer says of a role, whatever it was asked for."""
     return {**pack_role(role.entity), "AssumeRolePolicyDocument": encode_document(role.trust_policy)}
 
 
 def _pack_listed(role: Role) -> dict[str, Any]:
     described = {"Description": role.entity.description, "MaxSessionDuration": role.session_seconds_max}
-    return {**_pack(role), **described}
+    return {**pack_bare_role(role), **described}
 
 
 OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
     "CreateRole": (ResourceKind.NEW_ROLE, create_role),
     "DeleteRole": (ResourceKind.ROLE, delete_role),
     "GetRole": (ResourceKind.ROLE, get_role),
-    "ListInstanceProfilesForRole": (ResourceKind.ROLE, list_instance_profiles_for_role),
     "ListRoles": (ResourceKind.ANY, list_roles),
     "UpdateAssumeRolePolicy": (ResourceKind.ROLE, update_assume_role_policy),
     "UpdateRole": (ResourceKind.ROLE, update_role),

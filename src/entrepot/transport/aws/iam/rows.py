@@ -17,6 +17,7 @@ from entrepot.transport.aws.iam import (
     boundary,
     group,
     inline_policy,
+    instance_profile,
     policy,
     policy_version,
     provider,
@@ -38,6 +39,7 @@ _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
     **boundary.OPERATIONS,
     **group.OPERATIONS,
     **inline_policy.OPERATIONS,
+    **instance_profile.OPERATIONS,
     **policy.OPERATIONS,
     **policy_version.OPERATIONS,
     **provider.OPERATIONS,
@@ -49,6 +51,7 @@ _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
 """By name: what each is authorised on, and its handler."""
 
 _ALSO: Final = {
+    "CreateInstanceProfile": (("iam:TagInstanceProfile", "Tags"),),
     "CreateOpenIDConnectProvider": (("iam:TagOpenIDConnectProvider", "Tags"),),
     "CreatePolicy": (("iam:TagPolicy", "Tags"),),
     "CreateRole": (("iam:TagRole", "Tags"),),

@@ -41,18 +41,23 @@ def _tagged(call: Call) -> Tagged:
         return Tagged(account_id, EntityKind.PROVIDER, issuer)
     if "RoleName" in given:
         return Tagged(account_id, EntityKind.ROLE, given["RoleName"])
+    if "InstanceProfileName" in given:
+        return Tagged(account_id, EntityKind.INSTANCE_PROFILE, given["InstanceProfileName"])
     return Tagged(account_id, EntityKind.USER, given["UserName"])
 
 
 OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
+    "ListInstanceProfileTags": (ResourceKind.INSTANCE_PROFILE, list_tags),
     "ListOpenIDConnectProviderTags": (ResourceKind.PROVIDER, list_tags),
     "ListPolicyTags": (ResourceKind.POLICY, list_tags),
     "ListRoleTags": (ResourceKind.ROLE, list_tags),
     "ListUserTags": (ResourceKind.USER, list_tags),
+    "TagInstanceProfile": (ResourceKind.INSTANCE_PROFILE, tag),
     "TagOpenIDConnectProvider": (ResourceKind.PROVIDER, tag),
     "TagPolicy": (ResourceKind.POLICY, tag),
     "TagRole": (ResourceKind.ROLE, tag),
     "TagUser": (ResourceKind.USER, tag),
+    "UntagInstanceProfile": (ResourceKind.INSTANCE_PROFILE, untag),
     "UntagOpenIDConnectProvider": (ResourceKind.PROVIDER, untag),
     "UntagPolicy": (ResourceKind.POLICY, untag),
     "UntagRole": (ResourceKind.ROLE, untag),
