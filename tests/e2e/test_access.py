@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.image_layout import ImageLayout
 from tests.support.page import shell_script
-from tests.support.server import REGION
+from tests.support.server import ACCOUNT
 from tests.support.world import HOST, World, aws_program
 
 DOCKER = "/usr/bin/docker"
@@ -36,6 +39,14 @@ class Company:
     def environment(self, team: str) -> dict[str, str]:
         """What a member of a team has: the team's profile, and nobody's key."""
         return {"HOME": str(self.directory), "AWS_PROFILE": f"rapidcart-{team}"}
+
+    def codes(self, profile: str, calls: Sequence[tuple[str, str, dict[str, Any]]]) -> list[str]:
+        """What boto3 hears of each call with a profile: nothing, or the code of an error."""
+        program = Path(__file__).parent / "clients" / "api_calls.py"
+        environment = {"HOME": str(self.directory), "AWS_PROFILE": profile}
+        command = (*_WITHOUT_KEY, sys.executable, program)
+        codes: list[str] = json.loads(self.world.do(*command, env=environment, stdin=json.dumps(calls)))
+        return codes
 
     def aws(self, team: str, *arguments: str) -> tuple[int, str, str]:
         """`aws …` of a member of a team: exit code, output, errors."""
@@ -120,62 +131,46 @@ def test_docker_pull_of_the_own_and_of_the_base_only(company: Company, team: str
 
 @pytest.mark.parametrize("team", OWN)
 def test_the_api_says_the_same(company: Company, team: str) -> None:
+    asked = [
+        ("ecr", operation, {"repositoryName": f"rapidcart/{name}", **more})
+        for name in REPOSITORIES
+        for operation, more in (
+            ("batch_get_image", {"imageIds": [{"imageTag": "base"}]}),
+            ("initiate_layer_upload", {}),
+            ("batch_delete_image", {"imageIds": [{"imageTag": "base"}]}),
+        )
+    ]
+    answers = company.codes(f"rapidcart-{team}", asked)
     for name in REPOSITORIES:
-        repository = ("--repository-name", f"rapidcart/{name}", "--region", REGION)
-        read = company.aws(team, "ecr", "batch-get-image", *repository, "--image-ids", "imageTag=base")
         may_read = team == "reader" or name in (OWN[team], "base/python")
-        assert (read[0] == 0) == may_read, read
-        start = company.aws(team, "ecr", "initiate-layer-upload", *repository)
-        assert (start[0] == 0) == (name == OWN[team]), start
-        delete = company.aws(team, "ecr", "batch-delete-image", *repository, "--image-ids", "imageTag=base")
-        for code, _, errors in (read, start, delete):
-            assert code == 0 or "AccessDeniedException" in errors
-        assert delete[0] != 0
+        expected = [may_read, name == OWN[team], False]
+        assert [answers.pop(0) for _ in expected] == ["" if may else "AccessDeniedException" for may in expected]
 
 
 @pytest.mark.parametrize("team", OWN)
 def test_nobody_takes_a_role_or_right_that_is_not_theirs(company: Company, team: str) -> None:
-    world = company.world
-    account = HOST.partition(".")[0]
-    for other in OWN:
-        role = f"arn:aws:iam::{account}:role/rapidcart-{other}"
-        taken = world.run(
-            *_WITHOUT_KEY,
-            aws_program(),
-            "sts",
-            "assume-role",
-            "--role-arn",
-            role,
-            "--role-session-name",
-            "x",
-            env=company.environment(team) | {"AWS_PROFILE": f"rapidcart-{team}-key"},
-        )
-        assert (taken.returncode == 0) == (other == team), taken.stderr
-        assert other == team or "AccessDenied" in taken.stderr
-    for command in (
-        ("iam", "list-users"),
-        (
-            "iam",
-            "attach-role-policy",
-            "--role-name",
-            f"rapidcart-{team}",
-            "--policy-arn",
-            "arn:aws:iam::aws:policy/AdministratorAccess",
-        ),
-        ("ecr", "create-repository", "--repository-name", "rapidcart/mine"),
-        ("ecr", "set-repository-policy", "--repository-name", "rapidcart/base/python", "--policy-text", "{}"),
-    ):
-        code, _, errors = company.aws(team, *command)
-        assert code != 0
-        assert "AccessDenied" in errors
+    role = f"arn:aws:iam::{ACCOUNT}:role/rapidcart-"
+    assume = [("sts", "assume_role", {"RoleArn": role + other, "RoleSessionName": "try"}) for other in OWN]
+    taken = company.codes(f"rapidcart-{team}-key", assume)
+    assert taken == ["" if other == team else "AccessDenied" for other in OWN]
+
+    administrator = {"RoleName": f"rapidcart-{team}", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    policy = {"repositoryName": "rapidcart/base/python", "policyText": "{}"}
+    asked = [
+        ("iam", "list_users", {}),
+        ("iam", "attach_role_policy", administrator),
+        ("ecr", "create_repository", {"repositoryName": "rapidcart/mine"}),
+        ("ecr", "set_repository_policy", policy),
+    ]
+    denied = ["AccessDenied", "AccessDenied", "AccessDeniedException", "AccessDeniedException"]
+    assert company.codes(f"rapidcart-{team}", asked) == denied
 
 
 def test_a_change_holds_for_passwords_that_docker_has(company: Company) -> None:
     target = f"{HOST}/rapidcart/backend:base"
     assert company.docker("backend", "pull", "--quiet", target)[0] == 0
     detach = ("iam", "detach-role-policy", "--role-name", "rapidcart-backend", "--policy-arn")
-    account = HOST.partition(".")[0]
-    policy = f"arn:aws:iam::{account}:policy/rapidcart-team"
+    policy = f"arn:aws:iam::{ACCOUNT}:policy/rapidcart-team"
     company.world.do(aws_program(), *detach, policy)
     try:
         code, printed = company.docker("backend", "pull", "--quiet", target)
