@@ -98,7 +98,7 @@ class Authorizer:
         for arn in resource_arns:
             decision = await self.decide(caller, action, arn, facts, view)
             if not decision.is_allowed:
-                raise _denied(caller, action, arn, decision)
+                raise _denied(caller, action, arn, await self._told(caller, action, arn, facts, decision))
 
     async def check_unforbidden(self, caller: Caller, action: str, resource_arns: Iterable[str], facts: Facts) -> None:
         """Let the request pass unless a Deny applies: for what nobody needs to be allowed.
@@ -109,7 +109,7 @@ class Authorizer:
         for arn in resource_arns:
             decision = await self.decide(caller, action, arn, facts)
             if decision.outcome is Outcome.EXPLICIT_DENY:
-                raise _denied(caller, action, arn, decision)
+                raise _denied(caller, action, arn, await self._told(caller, action, arn, facts, decision))
 
     async def decide(
         self, caller: Caller, action: str, arn: str, facts: Facts, view: RepositoryView | None = None
@@ -121,6 +121,17 @@ class Authorizer:
         if resource.is_kept:
             return _recall(holder, resource, action, arn, context)
         return _evaluate(holder, resource, action, resource.arn or arn, context).decision
+
+    async def _told(self, caller: Caller, action: str, arn: str, facts: Facts, decision: Decision) -> Decision:
+        """The denial that the caller may hear of: the one that there would be if nothing of that name existed, if any.
+
+        Policy and tags of a resource show in the reason of a denial only to those whom nothing else keeps out.
+        """
+        holder = await self._access.caller(caller)
+        bare = (await self._resource(caller, action, arn, None)).bare()
+        context = self._context(caller, facts, holder, bare)
+        without = _evaluate(holder, bare, action, arn, context).decision
+        return decision if without.is_allowed else without
 
     async def explain(self, caller: Caller, action: str, arn: str, facts: Facts) -> Case:
         """Decide as `decide` does, from nothing that is remembered; with the policies and keys that were asked."""

@@ -80,6 +80,13 @@ class ResourceAccess:
     repository_id: int | None = None
     """Of a repository that exists."""
 
+    def bare(self) -> ResourceAccess:
+        """What there would be if nothing of that name existed: no policy, no tags, but what its registry says."""
+        policy = None if self.policy is None else PolicySet()
+        return replace(
+            self, policy=policy, tags={}, arn=None, boundary=None, is_kept=False, epoch=None, repository_id=None
+        )
+
 
 class AccessService:
     """Policies of callers and resources, for one worker."""

@@ -380,3 +380,28 @@ async def test_who_asks_is_named_as_the_partition_of_the_region_does(world: Worl
     assert await world.outcome(china, "ecr:ListImages") == ALLOWED
     assert await world.outcome(builder, "ecr:ListImages") == EXPLICIT
     assert await world.outcome(china, "ecr:ListImages") == ALLOWED
+
+
+async def reason(world: World, caller: Caller, action: str, arn: str) -> tuple[str | None, bool]:
+    """What a denial says of policies."""
+    epoch = await world.database.read(lambda connection: find_epoch(connection, caller.account_id))
+    with pytest.raises(AccessDenied) as denied:
+        await world.authorizer.check(replace(caller, epoch=epoch or 0), action, [arn], FACTS)
+    return denied.value.layer, denied.value.is_explicit
+
+
+async def test_a_denial_tells_of_a_policy_only_those_whom_nothing_else_keeps_out(world: World) -> None:
+    """The words are the same for a repository whose policy or tags deny and for one that does not exist."""
+    missing = APP + "2"
+    nobody, mia = await world.user("nobody"), await world.user("mia", document("ecr:*"))
+    by_tag = document("ecr:*", "Deny", Condition={"StringEquals": {"aws:ResourceTag/stage": "prod"}})
+    tagged = await world.user("tagged", by_tag)
+    ann = await world.user("ann", document("ecr:*"), account_id=OTHER)
+    await set_policy(world, saying("ecr:ListImages", "*", "Deny"))
+
+    for caller in (nobody, tagged, ann):
+        there, not_there = [await reason(world, caller, "ecr:ListImages", arn) for arn in (APP, missing)]
+        assert there == not_there
+        assert not there[1]
+    assert await reason(world, mia, "ecr:ListImages", APP) == ("resource-based policy", True)
+    assert await world.outcome(mia, "ecr:ListImages", missing) == ALLOWED

@@ -18,6 +18,7 @@ from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
 from entrepot.transport.aws.error_row import Row
 from entrepot.transport.aws.iam.error import ROWS as IAM_ROWS
 from entrepot.transport.aws.wording import digest_rule, pattern_rule, tag_rule
+from entrepot.transport.denial import denial
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +133,6 @@ def _manifest_invalid(error: domain.ManifestInvalid) -> str:
     sentence = invalid_parameter("ImageManifest", "Invalid JSON syntax")
     is_syntax = error.detail == "Invalid JSON syntax" or error.detail.startswith("mediaType is missing")
     return sentence if is_syntax else f"{sentence} ({error.detail})"
-
-
-def _access_denied(error: domain.AccessDenied) -> str:
-    sentence = f"User: {error.principal_arn} is not authorized to perform: {error.action} on resource: {error.resource}"
-    if error.layer is None or error.action in _WITHOUT_REASON:
-        return sentence
-    if error.is_explicit:
-        return f"{sentence} with an explicit deny in {_article(error.layer)} {error.layer}"
-    return f"{sentence} because no {error.layer} allows the {error.action} action"
-
-
-_WITHOUT_REASON: Final = frozenset({"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"})
-"""What a role's trust policy says is not for those whom it keeps out."""
-
-
-def _article(noun: str) -> str:
-    return "an" if noun[0] in "aeiou" else "a"
 
 
 def _digest_at(path: str) -> Callable[[domain.DigestInvalid], str]:
@@ -284,7 +268,7 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     ),
     domain.TokenInvalid: Row("UnrecognizedClientException", _say(_UNKNOWN_CLIENT)),
     domain.TokenExpired: Row("ExpiredTokenException", _say("Your authorization token has expired.")),
-    domain.AccessDenied: Row("AccessDeniedException", _access_denied),
+    domain.AccessDenied: Row("AccessDeniedException", denial),
     domain.LimitExceeded: Row("LimitExceededException", _detail),
     domain.Throttled: Row("ThrottlingException", _say("Rate exceeded")),
     domain.TooManyFailedLogins: Row(

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 from entrepot.domain import error as domain
 from entrepot.domain import policy_error
 from entrepot.domain.iam_error import IamError
+from entrepot.transport.denial import denial
 from entrepot.transport.message import HttpResponse
 
 Item = dict[str, Any]
@@ -174,14 +175,7 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     domain.TokenExpired: Row(
         401, "DENIED", lambda _: "Your authorization token has expired. Reauthenticate and try again."
     ),
-    domain.AccessDenied: Row(
-        403,
-        "DENIED",
-        lambda e: (
-            f"User: {e.principal_arn} is not authorized to perform: {e.action} on resource: {e.resource}"
-            f" because no identity-based policy allows the {e.action} action"
-        ),
-    ),
+    domain.AccessDenied: Row(403, "DENIED", denial),
     domain.LimitExceeded: Row(403, "DENIED", _detail),
     domain.Throttled: Row(429, "TOOMANYREQUESTS", lambda _: "Too many requests: try again"),
     domain.TooManyFailedLogins: Row(
