@@ -124,6 +124,18 @@ async def test_pages_hold_everything_once(world: AwsWorld, size: int) -> None:
     assert [len(found[name]) for name in LISTS] == [2, 2, 1, 1]
 
 
+async def test_markers_are_as_short_as_clients_send_them(sqlite_aws: AwsWorld) -> None:
+    found, marker = list[str](), dict[str, str]()
+    while True:
+        page = await sqlite_aws.client.iam("GetAccountAuthorizationDetails", MaxItems=1, **marker)
+        found += [policy["Arn"] for policy in page["Policies"]]
+        if not page["IsTruncated"]:
+            break
+        assert len(page["Marker"]) <= 320
+        marker = {"Marker": page["Marker"]}
+    assert found == [policy["Arn"] for policy in (await details(sqlite_aws))["Policies"]]
+
+
 async def test_all_of_it_without_a_filter(sqlite_aws: AwsWorld) -> None:
     found = await details(sqlite_aws)
     assert [len(found[name]) for name in LISTS[:3]] == [0, 0, 0]

@@ -24,7 +24,7 @@ from entrepot.service.iam.managed import get_own_policy, get_policy
 from entrepot.service.iam.policy_document import check_document, length_of
 from entrepot.service.iam.removal import remove_entity
 from entrepot.store.metadata import iam_policy as rows
-from entrepot.store.metadata.base import Database, to_micros
+from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.iam_entity import find_entity_by_id
 from entrepot.store.metadata.iam_policy_version import count_versions_of_account, insert_version, list_versions
 from entrepot.store.metadata.iam_tag import list_tags, put_tags
@@ -176,14 +176,14 @@ def _of_aws(
     connection: Connection, aws: AwsPolicies, account_id: str, wanted: PolicyFilter, page: PageRequest
 ) -> list[PolicyView]:
     uses = rows.count_uses_of_aws(connection, account_id)
-    views = (PolicyView(policy.policy, *uses.get(arn, (0, 0))) for arn, policy in aws.items())
-    after = page.after if page.after and page.after[0] == _AWS else (_AWS,)
-    return [view for view in views if wanted.has(view) and _key_of(view) > after]
+    views = [PolicyView(policy.policy, *uses.get(arn, (0, 0))) for arn, policy in aws.items()]
+    if page.after and page.after[0] == _AWS:
+        ids = [view.policy.id for view in views]
+        views = views[ids.index(str(page.after[1])) + 1 :] if page.after[1] in ids else []
+    return [view for view in views if wanted.has(view)]
 
 
 def _key_of(policy: PolicyView) -> Key:
-    """The account's come by name, AWS's in the order of AwsPolicies."""
+    """The account's come by name, AWS's in the order of AwsPolicies; an ARN would be too long for a Marker."""
     arn = policy.policy.arn
-    if arn.is_aws:
-        return (_AWS, to_micros(policy.policy.created_at), str(arn))
-    return (_OWN, arn.name.lower())
+    return (_AWS, policy.policy.id) if arn.is_aws else (_OWN, arn.name.lower())
