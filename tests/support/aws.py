@@ -92,11 +92,16 @@ class AwsClient:
         """Call an operation of ECR with what stands in the JSON body."""
         return await self.send(operation, json.dumps(parameters).encode())
 
-    async def send(self, operation: str, body: bytes) -> Reply:
-        """Call an operation of ECR with any body."""
-        headers = {"Content-Type": JSON, "X-Amz-Target": f"{TARGET}.{operation}"}
-        model = MODELS["ecr"].operation_model(operation) if operation in MODELS["ecr"].operation_names else None
-        reply = parse(model, await self.answer(self.sign("ecr", headers, body)), "json")
+    async def kms(self, operation: str, **parameters: Any) -> Reply:
+        """Call an operation of KMS with what stands in the JSON body."""
+        return await self.send(operation, json.dumps(parameters).encode(), "kms")
+
+    async def send(self, operation: str, body: bytes, service: str = "ecr") -> Reply:
+        """Call an operation of a JSON service with any body."""
+        known = MODELS[service]
+        headers = {"Content-Type": JSON, "X-Amz-Target": f"{known.metadata['targetPrefix']}.{operation}"}
+        model = known.operation_model(operation) if operation in known.operation_names else None
+        reply = parse(model, await self.answer(self.sign(service, headers, body)), "json")
         check_reply(model, reply)
         return reply
 
@@ -159,6 +164,7 @@ COMMON_CODES = frozenset(
         "ThrottlingException",
         "UnknownOperationException",
         "UnrecognizedClientException",
+        "ValidationException",
     }
 )
 """What any operation may answer, whatever its model declares."""

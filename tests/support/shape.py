@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import datetime
 from typing import Any
@@ -51,10 +52,17 @@ def check_answer(shape: Shape | None, value: Any, path: str = "") -> None:
 def _check_scalar(shape: Shape, value: Any, path: str) -> None:
     assert isinstance(value, _TYPES[shape.type_name]), f"{path}: {value!r}"
     assert shape.type_name == "boolean" or not isinstance(value, bool), path
-    if isinstance(value, str):
+    if shape.type_name == "blob":
+        _check_bytes(shape, str(value), path)
+    elif isinstance(value, str):
         _check_text(shape, value, path)
     elif not isinstance(value, datetime):
         assert value >= shape.metadata.get("min", value), path
+
+
+def _check_bytes(shape: Shape, value: str, path: str) -> None:
+    count = len(base64.b64decode(value, validate=True))
+    assert shape.metadata.get("min", 0) <= count <= shape.metadata.get("max", count), f"{path}: {count}"
 
 
 def _check_text(shape: Shape, value: str, path: str) -> None:

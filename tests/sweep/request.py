@@ -35,6 +35,7 @@ _OF_SHAPE: Final = {
 _OF_OPERATION: Final[dict[str, dict[str, Any]]] = {
     "AssumeRole": {"RoleArn": f"arn:aws:iam::{HOME.account_id}:role/{ROLE}", "RoleSessionName": "me"},
     "GetAccessKeyLastUsed": {"AccessKeyId": "AKIA" + "ANA".ljust(16, "0")},  # hers: others' are denied by the service
+    "GenerateRandom": {"NumberOfBytes": 1},  # the model does not say that it is required
     "SimulatePrincipalPolicy": {"PolicySourceArn": f"arn:aws:iam::{HOME.account_id}:user/none"},
 }
 """Members of operations that mean something else than their shape says."""

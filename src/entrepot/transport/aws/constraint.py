@@ -4,9 +4,10 @@
     iam  1 validation error detected: Value at 'userName' failed to satisfy constraint: Member must have length …
          The specified value for userName is invalid. It must contain only alphanumeric characters and/or …
     sts  1 validation error detected: Value 'x' at 'roleSessionName' failed to satisfy constraint: Member must …
+    kms  as sts
 
-The framework names members with a small first letter, which those of the Query protocol do not have. IAM leaves values
-out, and checks names and paths itself.
+The framework names members with a small first letter, which those of KMS and of the Query protocol do not have. IAM
+leaves values out, and checks names and paths itself.
 
 Spec: none is published; answers of AWS as people quote them in public tests and issue threads.
 """
@@ -40,7 +41,7 @@ def constraint_fault(service: str, operation: OperationModel, broken: Constraint
     """What a caller of a service's operation is told."""
     if service == "iam":
         return RequestFault("ValidationException", iam_sentence(*_of_whole_list(broken)))
-    if service == "sts":
+    if service in ("kms", "sts"):
         path, rule = _of_whole_list(broken)
         return RequestFault("ValidationException", validation_error(_with_small_letters(path), rule, broken.value))
     if "InvalidParameterException" in operation.errors:
@@ -58,7 +59,7 @@ def iam_sentence(path: str, rule: str) -> str:
 
 
 def _of_whole_list(broken: ConstraintBroken) -> tuple[str, str]:
-    """Path and rule; where a text in a list breaks one of its rules, IAM and STS name the list and all of the rules."""
+    """Path and rule; where a text in a list breaks one of its rules, all but ECR name the list and all of the rules."""
     if broken.item_rules is None:
         return broken.path, broken.rule
     return _LIST_ITEM.sub("", broken.path), f"Member must satisfy constraint: [{broken.item_rules}]"

@@ -17,6 +17,7 @@ from entrepot.domain import policy_error
 from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
 from entrepot.transport.aws.error_row import Row
 from entrepot.transport.aws.iam.error import ROWS as IAM_ROWS
+from entrepot.transport.aws.kms.error import ROWS as KMS_ROWS
 from entrepot.transport.aws.wording import digest_rule, pattern_rule, tag_rule
 from entrepot.transport.denial import denial
 
@@ -296,6 +297,7 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     ),
     domain.KeyUnavailable: Row("KmsException", _detail, members=lambda e: {"kmsError": e.detail}),
     **IAM_ROWS,
+    **KMS_ROWS,
 }
 """One row for every leaf of the tree of domain errors."""
 

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-VERSIONS: Final = {"ecr": "2015-09-21", "iam": "2010-05-08", "sts": "2011-06-15"}
+VERSIONS: Final = {"ecr": "2015-09-21", "iam": "2010-05-08", "kms": "2014-11-01", "sts": "2011-06-15"}
 """The services that we speak, by the name in their directory of botocore, with the API version."""
 
 

@@ -10,11 +10,12 @@ from typing import Final
 
 from entrepot.transport.aws.ecr.rows import ROWS as ECR_ROWS
 from entrepot.transport.aws.iam.rows import ROWS as IAM_ROWS
+from entrepot.transport.aws.kms.rows import ROWS as KMS_ROWS
 from entrepot.transport.aws.row import Row
 from entrepot.transport.aws.sts.rows import ROWS as STS_ROWS
 
 OPERATIONS: Final[dict[tuple[str, str], Row]] = {
-    (row.service, row.name): row for row in (*ECR_ROWS, *IAM_ROWS, *STS_ROWS)
+    (row.service, row.name): row for row in (*ECR_ROWS, *IAM_ROWS, *KMS_ROWS, *STS_ROWS)
 }
 """Rows by service and name of the operation."""
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 from entrepot.domain import error as domain
 from entrepot.domain import policy_error
 from entrepot.domain.iam_error import IamError
+from entrepot.domain.kms_error import KmsError
 from entrepot.transport.denial import denial
 from entrepot.transport.message import HttpResponse
 
@@ -201,6 +202,7 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     domain.KeyUnavailable: Row(403, "DENIED", _detail),
     domain.Unavailable: Row(503, "UNKNOWN", lambda _: "Not now: try again"),
     IamError: Row(400, "UNSUPPORTED", lambda _: "This is an answer of IAM, which the data plane does not ask"),
+    KmsError: Row(400, "UNSUPPORTED", lambda _: "This is an answer of KMS, which the data plane does not ask"),
 }
 """By class; an error without a row of its own takes that of its nearest ancestor."""
 

@@ -29,6 +29,13 @@ LENGTH = "Member must have length less than or equal to 64"
             f"1 validation error detected: Value 'x' at 'tags.12.member.key' failed to satisfy constraint: {LENGTH}",
         ),
         (
+            "kms",
+            "GenerateRandom",
+            ConstraintBroken("NumberOfBytes", LENGTH, "x"),
+            "ValidationException",
+            f"1 validation error detected: Value 'x' at 'numberOfBytes' failed to satisfy constraint: {LENGTH}",
+        ),
+        (
             "iam",
             "CreateUser",
             ConstraintBroken("PermissionsBoundary", LENGTH, "x"),

@@ -13,7 +13,7 @@ from entrepot.domain.iam_error import PolicyBond
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.registry import Registry
 from entrepot.transport.aws.error import ROWS, fault_of, internal_failure
-from entrepot.transport.aws.model import service_model
+from entrepot.transport.aws.model import VERSIONS, service_model
 
 REGISTRY = Registry("123456789012", "us-east-1")
 DIGEST, OTHER = Digest.of(b"a"), Digest.of(b"b")
@@ -195,7 +195,7 @@ def test_every_row_writes_its_words_from_the_fields() -> None:
 
 def test_codes_are_modelled_or_common() -> None:
     """Anything else would be a code that no client can expect."""
-    models = [service_model("ecr"), service_model("iam"), service_model("sts")]
+    models = [service_model(name) for name in VERSIONS]
     modelled = {code for model in models for name in model.operation_names for code in model.operation(name).errors}
     common = {
         "AccessDeniedException",
@@ -209,6 +209,7 @@ def test_codes_are_modelled_or_common() -> None:
         "ThrottlingException",
         "UnrecognizedClientException",
         "ValidationError",
+        "ValidationException",
     }
 
     assert {row.code for row in ROWS.values()} <= modelled | common
