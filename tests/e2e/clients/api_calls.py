@@ -1,5 +1,8 @@
-"""Calls with boto3, as whoever the environment's profile says: standard input is a list of service, operation and
-parameters; standard output says of each call whether it went through, or the code of its error."""
+"""Calls with boto3, as whoever the environment's profile says.
+
+Standard input is a list of service, operation and parameters; standard output says of each call whether it went
+through, or the code of its error.
+"""
 
 from __future__ import annotations
 
