@@ -70,6 +70,7 @@ _NAMES: Final = {
     "kms": """
         CancelKeyDeletion CreateAlias CreateGrant CreateKey Decrypt DeleteAlias DescribeKey DisableKey
         DisableKeyRotation EnableKey EnableKeyRotation Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext
+        GenerateRandom ListKeyRotations RotateKeyOnDemand
         GetKeyPolicy GetKeyRotationStatus ListAliases ListGrants ListKeyPolicies ListKeys ListResourceTags
         ListRetirableGrants PutKeyPolicy ReEncryptFrom ReEncryptTo RetireGrant RevokeGrant ScheduleKeyDeletion
         TagResource UntagResource UpdateAlias UpdateKeyDescription
