@@ -38,8 +38,8 @@ from entrepot.store.metadata.resource_tag import list_resource_tags
 from entrepot.store.metadata.schema import repository_policy
 from entrepot.store.metadata.view import view_repository
 
-KEPT_MAX = 10_000
-"""Callers, and resources, that a worker keeps compiled policies of."""
+KEPT_MAX = 2_000
+"""Callers, and resources, that a worker keeps compiled policies of: those of a session may take some 40 KiB."""
 
 T = TypeVar("T")
 
@@ -202,10 +202,10 @@ class AccessService:
             return [(arn, load_managed(connection, self._aws, account_id, arn)) for arn in arns]
 
         managed = await self._database.read(query) if arns else []
-        texts = [(arn, text) for arn, text in managed if text is not None]
-        if held.policy is not None:
-            texts.append(("session policy", held.policy))
-        return identity_set(texts)
+        policies = [(arn, _compile(text, Kind.IDENTITY)) for arn, text in managed if text is not None]
+        if held.policy is not None:  # each session may have another: none of them is kept beyond its session
+            policies.append(("session policy", parse_policy(held.policy, Kind.IDENTITY)))
+        return PolicySet(policies)
 
 
 @dataclass(frozen=True, slots=True)
