@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import jwt
 
-from entrepot.domain.json_document import DocumentInvalid, parse_document
+from entrepot.domain.json_document import DocumentInvalid, parse_document, parse_text_document
 from entrepot.domain.web_identity import TOKEN_LENGTH_MAX, Provider, WebIdentity
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
@@ -131,7 +131,10 @@ class Token:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TokenRejected(f"The token's {name} is not a number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise TokenRejected(f"The token's {name} is beyond all time") from error
 
     def _identity(self, provider: Provider) -> WebIdentity:
         subject = self.claims.get("sub")
@@ -200,7 +203,7 @@ def _is_usable(key: Mapping[str, Any]) -> bool:
 def _read(part: str) -> dict[str, Any]:
     try:
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        return parse_document(raw)
+        return parse_text_document(raw)
     except (binascii.Error, ValueError, DocumentInvalid) as error:
         raise TokenRejected("The token is not made of JSON") from error
 

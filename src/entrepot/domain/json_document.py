@@ -45,6 +45,20 @@ def parse_document(raw: bytes) -> dict[str, Any]:
     return document
 
 
+def parse_text_document(raw: bytes) -> dict[str, Any]:
+    """Read one JSON object whose texts are all made of whole characters: JSON can name half of a surrogate pair.
+
+    Raises:
+        DocumentInvalid: not such a document.
+    """
+    document = parse_document(raw)
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DocumentInvalid("half of a surrogate pair") from error
+    return document
+
+
 def is_deeper(document: Any, levels: int) -> bool:
     """Whether objects and lists nest deeper than `levels`; linear, no recursion."""
     nodes = [document]

@@ -29,7 +29,7 @@ from entrepot.domain.policy.statement import Policy
 from entrepot.domain.principal import Caller, PrincipalKind
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
-from entrepot.service.iam.standing import Standing, load_managed, load_standing
+from entrepot.service.iam.standing import DENY_ALL, Standing, load_managed, load_standing
 from entrepot.store.metadata import access as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.iam_entity import find_entity
@@ -202,7 +202,8 @@ class AccessService:
             return [(arn, load_managed(connection, self._aws, account_id, arn)) for arn in arns]
 
         managed = await self._database.read(query) if arns else []
-        policies = [(arn, _compile(text, Kind.IDENTITY)) for arn, text in managed if text is not None]
+        # Nobody can say any more what a deleted policy denied.
+        policies = [(arn, _compile(text or DENY_ALL, Kind.IDENTITY)) for arn, text in managed]
         if held.policy is not None:  # each session may have another: none of them is kept beyond its session
             policies.append(("session policy", parse_policy(held.policy, Kind.IDENTITY)))
         return PolicySet(policies)

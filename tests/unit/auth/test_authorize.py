@@ -155,13 +155,15 @@ async def test_session_policies_limit_a_session(world: World) -> None:
     arn = await world.change(lambda c: put_policy(c, "limit", document("ecr:List*")))
     free = await world.role("free", document("ecr:*"))
     inline = await world.role("inline", document("ecr:*"), policy=document("ecr:PutImage"))
-    both = await world.role("both", document("ecr:*"), policy=document("ecr:PutImage"), policy_arns=(arn, "arn:gone"))
+    both = await world.role("both", document("ecr:*"), policy=document("ecr:PutImage"), policy_arns=(arn,))
+    gone = await world.role("gone", document("ecr:*"), policy=document("ecr:*"), policy_arns=("arn:gone",))
 
     assert await world.outcome(free, "ecr:BatchGetImage") == ALLOWED
     assert await world.outcome(inline, "ecr:PutImage") == ALLOWED
     assert await world.outcome(inline, "ecr:ListImages") == IMPLICIT
     assert await world.outcome(both, "ecr:ListImages") == await world.outcome(both, "ecr:PutImage") == ALLOWED
     assert await world.outcome(both, "ecr:BatchGetImage") == IMPLICIT
+    assert await world.outcome(gone, "ecr:ListImages") == EXPLICIT
 
 
 def own_team(tag: str) -> str:

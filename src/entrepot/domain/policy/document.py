@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
-from entrepot.domain.json_document import DocumentInvalid, parse_document
+from entrepot.domain.json_document import DocumentInvalid, parse_text_document
 from entrepot.domain.limit import POLICY_TEXT_LENGTH_MAX
 from entrepot.domain.policy.action import TRUST_ACTIONS, action_pattern, check_action, check_vendor
 from entrepot.domain.policy.condition import compile_condition, parse_operator
@@ -84,7 +84,7 @@ def _load(text: str, kind: Kind) -> dict[str, Any]:
     if len(text) > POLICY_TEXT_LENGTH_MAX or len("".join(text.split())) > kind.value.length:
         raise PolicyInvalid(Fault.TOO_LONG, "", found=str(kind.value.length))
     try:
-        return parse_document(text.encode("utf-8", "surrogatepass"))
+        return parse_text_document(text.encode("utf-8", "surrogatepass"))
     except DocumentInvalid as error:
         cause = error.__cause__
         place = f"line {cause.lineno} column {cause.colno}" if isinstance(cause, json.JSONDecodeError) else error.detail

@@ -290,3 +290,9 @@ def test_what_the_user_guides_show_is_accepted() -> None:
 )
 def test_resources_that_iam_takes(resource: str) -> None:
     assert parse_policy(text_of({**_GOOD, "Resource": resource}), Kind.IDENTITY).statements
+
+
+@pytest.mark.parametrize("member", ["Sid", "Resource", "Action"])
+def test_half_of_a_surrogate_pair_is_no_text(member: str) -> None:
+    statement = {"Effect": "Allow", "Action": "ecr:*", "Resource": "*", member: "\ud800"}
+    assert _fault(json.dumps({"Version": "2012-10-17", "Statement": [statement]}), Kind.IDENTITY).fault is Fault.SYNTAX
