@@ -91,6 +91,23 @@ async def test_client_ids_have_a_quota(aws: AwsWorld) -> None:
     assert refusal(one_more) == (409, "LimitExceeded")
 
 
+async def test_they_count_in_the_summary(aws: AwsWorld) -> None:
+    await create(aws)
+    await create(aws, Url="https://other.example.com")
+    await aws.stranger.iam("CreateOpenIDConnectProvider", Url=URL)
+    assert (await aws.client.iam("GetAccountSummary"))["SummaryMap"]["Providers"] == 2
+
+
+async def test_thumbprints_have_a_limit(aws: AwsWorld) -> None:
+    many = [str(number) * 40 for number in range(6)]
+    refused = await create(aws, ThumbprintList=many)
+    assert refusal(refused) == (400, "InvalidInput")
+    assert refused.message == "Thumbprint list must contain fewer than 5 entries."
+    await create(aws, ThumbprintList=many[:5])
+    update = {"OpenIDConnectProviderArn": ARN, "ThumbprintList": many}
+    assert refusal(await aws.client.iam("UpdateOpenIDConnectProviderThumbprint", **update)) == (400, "InvalidInput")
+
+
 async def test_thumbprints(aws: AwsWorld) -> None:
     await create(aws)
     update = {"OpenIDConnectProviderArn": ARN, "ThumbprintList": ["b" * 40]}

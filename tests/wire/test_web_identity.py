@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from entrepot.auth.failed_login import FailedLogins
 from tests.support.aws import FORM, MODELS, AwsWorld, Reply, parse
 from tests.support.registry import HOME, OTHER_ACCOUNT
 from tests.support.signing import message
@@ -137,6 +138,10 @@ async def test_an_issuer_that_is_away(federation: Federation) -> None:
     await federation.aws.registry.services.iam_provider.set_keys(HOME.account_id, ISSUER, None)
     reply = await federation.assume(federation.token())
     assert (reply.status, reply.code) == (400, "IDPCommunicationError")
+    assert reply.message == (
+        "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity "
+        "documentation for requirements"
+    ), "who sent the token learns nothing of the network"
 
 
 async def test_tags_and_source_identity_of_the_token(federation: Federation) -> None:
@@ -151,6 +156,38 @@ async def test_tags_and_source_identity_of_the_token(federation: Federation) -> 
     await federation.aws.client.iam("UpdateAssumeRolePolicy", RoleName="deploy", PolicyDocument=trust(actions))
     reply = await federation.assume(federation.token(**claims))
     assert reply["SourceIdentity"] == "mia"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"https://aws.amazon.com/tags": {"principal_tags": {"": ["web"]}}},
+        {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["x" * 257]}}},
+        {"https://aws.amazon.com/tags": {"principal_tags": {"aws:team": ["web"]}}},
+        {"https://aws.amazon.com/tags": {"principal_tags": {str(number): ["x"] for number in range(51)}}},
+        {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["web"]}, "transitive_tag_keys": ["stage"]}},
+        {"https://aws.amazon.com/source_identity": "m"},
+        {"https://aws.amazon.com/source_identity": "mia and others"},
+    ],
+)
+async def test_what_a_token_says_keeps_the_rules_of_requests(federation: Federation, claims: dict[str, Any]) -> None:
+    actions = ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"]
+    await federation.aws.client.iam("UpdateAssumeRolePolicy", RoleName="deploy", PolicyDocument=trust(actions))
+    reply = await federation.assume(federation.token(**claims))
+    assert (reply.status, reply.code) in ((400, "ValidationError"), (400, "InvalidParameterValue"))
+
+
+async def test_only_what_an_issuer_did_not_sign_counts_as_a_failed_login(federation: Federation) -> None:
+    """A build that asks for the wrong audience must not shut out the others behind its address."""
+    limit, clock = 5, federation.aws.registry.clock
+    federation.aws.gateway._failed_logins = FailedLogins(limit, clock.now)
+    for _ in range(limit):
+        assert (await federation.assume(federation.token(aud="somebody-else"))).code == "InvalidIdentityToken"
+    assert (await federation.assume(federation.token())).status == 200
+    forged = TestIssuer().token(clock.now())
+    for _ in range(limit):
+        assert (await federation.assume(forged)).code == "InvalidIdentityToken"
+    assert (await federation.assume(federation.token())).code == "Throttling"
 
 
 async def test_it_lasts_no_longer_than_the_role_lets_it(federation: Federation) -> None:

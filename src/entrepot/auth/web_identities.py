@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
-from entrepot.auth.web_identity import KeyUnknown, Token, TokenOutdated, TokenRejected, parse_keys
+from entrepot.auth.web_identity import KeyUnknown, Token, TokenOutdated, TokenRejected, TokenUnfit, parse_keys
 from entrepot.domain.iam_error import ExpiredIdentityToken, InvalidIdentityToken, IssuerNotReached
 from entrepot.domain.web_identity import Provider, WebIdentity
 
@@ -56,25 +56,28 @@ class WebIdentities:
         except TokenOutdated as error:
             raise ExpiredIdentityToken from error
         except TokenRejected as error:
-            raise InvalidIdentityToken(str(error)) from error
+            raise InvalidIdentityToken(str(error), is_forged=not isinstance(error, TokenUnfit)) from error
 
     async def _believe(self, token: Token, provider: Provider) -> WebIdentity:
+        """With the keys given by hand, else with those that the issuer publishes, newer ones where one is missing."""
+        if provider.keys is not None:
+            return token.verify(provider, _parsed(provider.keys.encode()), self._now())
         try:
-            return token.verify(provider, await self._keys(provider, anew=False), self._now())
+            identity = token.verify(provider, _parsed(await self._key_sets.keys(provider)), self._now())
         except KeyUnknown:
-            if provider.keys is not None:
-                raise
-        return token.verify(provider, await self._keys(provider, anew=True), self._now())
-
-    async def _keys(self, provider: Provider, *, anew: bool) -> tuple[dict[str, Any], ...]:
-        """Those given by hand, else those that the issuer publishes."""
-        raw = await self._key_sets.keys(provider, anew=anew) if provider.keys is None else provider.keys.encode()
-        try:
-            return _parse(raw)
-        except ValueError as error:
-            raise IssuerNotReached(f"it publishes {error}") from error
+            identity = token.verify(provider, _parsed(await self._key_sets.keys(provider, anew=True)), self._now())
+        if await self._providers.find(provider.account_id, provider.issuer) != provider:  # an issuer may be slow
+            raise TokenUnfit("The provider was changed meanwhile: try again")
+        return identity
 
 
-@lru_cache(maxsize=256)
+def _parsed(raw: bytes) -> tuple[dict[str, Any], ...]:
+    try:
+        return _parse(raw)
+    except ValueError as error:
+        raise IssuerNotReached(f"it publishes {error}") from error
+
+
+@lru_cache(maxsize=64)
 def _parse(raw: bytes) -> tuple[dict[str, Any], ...]:
     return parse_keys(raw)

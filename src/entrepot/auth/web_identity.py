@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from entrepot.domain.json_document import DocumentInvalid, parse_document, parse_text_document
 from entrepot.domain.web_identity import TOKEN_LENGTH_MAX, Provider, WebIdentity
@@ -24,9 +25,14 @@ SKEW_SECONDS: Final = 60
 """How far the issuer's clock may be from ours, either way."""
 SUBJECT_LENGTH_MAX: Final = 255
 """Characters. Spec: OpenID Connect Core 1.0, `sub`."""
+KEYS_MAX: Final = 100
+"""Of RSA, and of elliptic curves, in one set. Spec: IAM user guide, "Create an OpenID Connect identity provider"."""
+RSA_BITS: Final = range(2_048, 8_193)
+"""Sizes of keys that are believed: shorter ones can be broken (RFC 7518, section 3.3), longer ones cost too much."""
 
 _NOT_SIGNED: Final = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
 _PARTS: Final = 3
+_CURVES: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 _TAGS: Final = "https://aws.amazon.com/tags"
 _SOURCE_IDENTITY: Final = "https://aws.amazon.com/source_identity"
 
@@ -35,7 +41,11 @@ class TokenRejected(Exception):
     """A token that is not believed; the text says why, and holds nothing of the token but its own claims."""
 
 
-class TokenOutdated(TokenRejected):
+class TokenUnfit(TokenRejected):
+    """A token that its issuer did sign, but that is not for us, or not now, or says too little."""
+
+
+class TokenOutdated(TokenUnfit):
     """A token that was right once."""
 
 
@@ -54,9 +64,7 @@ class Token:
         """
         parts = text.split(".")
         if len(text) > TOKEN_LENGTH_MAX or len(parts) != _PARTS:
-            raise TokenRejected(
-                "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
-            )
+            raise TokenRejected(_NOT_SIGNED)
         self._text = text
         self._header, self.claims = _read(parts[0]), _read(parts[1])
         self.algorithm = str(self._header.get("alg"))
@@ -83,7 +91,8 @@ class Token:
         Raises:
             KeyUnknown: none of the keys is the one that it names.
             TokenOutdated: it has expired.
-            TokenRejected: anything else.
+            TokenUnfit: its claims do not do.
+            TokenRejected: it is not its issuer's.
         """
         if self.claims.get("iss") != provider.url:
             raise TokenRejected("The token's issuer is not the provider's URL")
@@ -110,6 +119,7 @@ class Token:
         kind = "RSA" if self.algorithm.startswith("RS") else "EC"
         return (
             key.get("kty") == kind
+            and (kind == "RSA" or key.get("crv") == _CURVES[self.algorithm])
             and key.get("use", "sig") == "sig"
             and key.get("alg", self.algorithm) == self.algorithm
             and (self.key_id is None or key.get("kid") == self.key_id)
@@ -119,27 +129,24 @@ class Token:
         skew = timedelta(seconds=SKEW_SECONDS)
         expires, begins, issued = (self._time(name) for name in ("exp", "nbf", "iat"))
         if expires is None:
-            raise TokenRejected("The token does not say when it expires")
-        if now.timestamp() >= expires + skew.total_seconds():
+            raise TokenUnfit("The token does not say when it expires")
+        if (now - skew).timestamp() >= expires:
             raise TokenOutdated("Token expired: current date/time must be before the expiration date/time")
         if any(moment is not None and moment > (now + skew).timestamp() for moment in (begins, issued)):
-            raise TokenRejected("The token does not hold yet: its clock is ahead of ours")
+            raise TokenUnfit("The token does not hold yet: its clock is ahead of ours")
 
-    def _time(self, name: str) -> float | None:
+    def _time(self, name: str) -> float | int | None:
         value = self.claims.get(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TokenRejected(f"The token's {name} is not a number")
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise TokenRejected(f"The token's {name} is beyond all time") from error
+            raise TokenUnfit(f"The token's {name} is not a number")
+        return value
 
     def _identity(self, provider: Provider) -> WebIdentity:
         subject = self.claims.get("sub")
         if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_LENGTH_MAX:
-            raise TokenRejected("The token does not say whose it is")
+            raise TokenUnfit("The token does not say whose it is")
         tags, transitive = self._tags()
         source = self.claims.get(_SOURCE_IDENTITY)
         return WebIdentity(
@@ -158,7 +165,7 @@ class Token:
         named = (party,) if isinstance(party, str) else _texts(self.claims.get("aud"))
         found = next((audience for audience in named if audience in provider.client_ids), None)
         if found is None:
-            raise TokenRejected("Incorrect token audience")
+            raise TokenUnfit("Incorrect token audience")
         return found
 
     def _tags(self) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -167,15 +174,15 @@ class Token:
             return {}, ()
         pairs = given.get("principal_tags")
         if not isinstance(pairs, dict) or not all(len(_texts(values)) == 1 for values in pairs.values()):
-            raise TokenRejected("The token's tags must have one value each")
+            raise TokenUnfit("The token's tags must have one value each")
         return {key: _texts(values)[0] for key, values in pairs.items()}, _texts(given.get("transitive_tag_keys"))
 
 
 def parse_keys(text: bytes) -> tuple[dict[str, Any], ...]:
-    """The keys of a JSON Web Key Set that can verify, without those that are secret or of other kinds.
+    """The keys of a JSON Web Key Set that can verify, without those that are secret, weak or of other kinds.
 
     Raises:
-        ValueError: not a key set, or one without any such key.
+        ValueError: not a key set, one without any such key, or one with too many.
     """
     try:
         document = parse_document(text)
@@ -184,9 +191,13 @@ def parse_keys(text: bytes) -> tuple[dict[str, Any], ...]:
     keys = document.get("keys")
     if not isinstance(keys, list):
         raise ValueError("not a JSON Web Key Set")  # noqa: TRY004 (what it is not, whatever it is)
-    usable = tuple(key for key in keys if isinstance(key, dict) and _is_usable(key))
+    known = [key for key in keys if isinstance(key, dict)]
+    for kind in ("RSA", "EC"):
+        if sum(key.get("kty") == kind for key in known) > KEYS_MAX:
+            raise ValueError(f"a JSON Web Key Set with more than {KEYS_MAX} keys of the kind {kind}")
+    usable = tuple(key for key in known if _is_usable(key))
     if not usable:
-        raise ValueError("a JSON Web Key Set without a key of RSA or an elliptic curve")
+        raise ValueError("a JSON Web Key Set without a public key of RSA (2048 to 8192 bits) or an elliptic curve")
     return usable
 
 
@@ -194,10 +205,10 @@ def _is_usable(key: Mapping[str, Any]) -> bool:
     if key.get("kty") not in ("RSA", "EC") or "d" in key:
         return False
     try:
-        jwt.PyJWK(dict(key), algorithm="RS256" if key["kty"] == "RSA" else None)
+        read = jwt.PyJWK(dict(key), algorithm="RS256" if key["kty"] == "RSA" else None).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         return False
-    return True
+    return not isinstance(read, RSAPublicKey) or read.key_size in RSA_BITS
 
 
 def _read(part: str) -> dict[str, Any]:

@@ -131,11 +131,11 @@ class SessionNotAccepted(IamError):
 
 
 class InvalidIdentityToken(IamError):
-    """A token of an issuer that is not believed; `detail` says why."""
+    """A token of an issuer that is not believed; `detail` says why, `is_forged` whether its issuer did not sign it."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, is_forged: bool = True) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail, self.is_forged = detail, is_forged
 
 
 class ExpiredIdentityToken(IamError):
@@ -143,7 +143,7 @@ class ExpiredIdentityToken(IamError):
 
 
 class IssuerNotReached(IamError):
-    """The keys of an issuer cannot be had; `detail` says why."""
+    """The keys of an issuer cannot be had; `detail` says why, to the operator and not to who sent the token."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

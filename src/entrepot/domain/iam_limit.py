@@ -60,6 +60,9 @@ TRUST_LENGTH_MAX: Final = 2_048
 CLIENT_IDS: Final = Quota("ClientIdsPerOpenIdConnectProvider", 100)
 """Audiences of one OpenID Connect provider."""
 
+THUMBPRINTS_MAX: Final = 5
+"""Thumbprints of one OpenID Connect provider."""
+
 PROVIDER_URL_LENGTH_MAX: Final = 255
 """Characters of the URL of an OpenID Connect provider."""
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 TOKEN_LENGTH_MAX = 20_000
 """Characters. Spec: STS API, WebIdentityToken."""
 
+KEY_SET_BYTES_MAX = 256 * 1024
+"""Of the keys of one issuer, and of what says where they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:

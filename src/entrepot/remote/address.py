@@ -18,6 +18,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/96")))
 """Networks of IPv6 whose last 32 bits are the IPv4 address that is meant: compatible, mapped, NAT64."""
 
+_WITHDRAWN: Final = tuple(map(ipaddress.ip_network, ("fec0::/10", "3fff::/20", "192.88.99.0/24")))
+"""Never public, whatever this Python knows: site-local, documentation, relays of 6to4."""
+
 
 def is_allowed(text: str, allowed: Iterable[Network]) -> bool:
     """Whether an address, as text, is of the public internet or in one of the allowed networks."""
@@ -28,6 +31,8 @@ def is_allowed(text: str, allowed: Iterable[Network]) -> bool:
 
 
 def _is_public(address: Address) -> bool:
+    if any(address in network for network in _WITHDRAWN):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

@@ -12,18 +12,22 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+import structlog
+
 from entrepot.domain.iam_error import IssuerNotReached
 from entrepot.domain.json_document import DocumentInvalid, parse_document
-from entrepot.domain.web_identity import Provider
+from entrepot.domain.web_identity import KEY_SET_BYTES_MAX, Provider
 from entrepot.remote.outbound import Fetched, OutboundError
 
-DOCUMENT_BYTES_MAX: Final = 256 * 1024
 KEPT_SECONDS: Final = 3_600.0
 """How long published keys are believed to be all there are."""
 AGAIN_SECONDS: Final = 60.0
 """An issuer is asked at most once in this time, whatever keys tokens name, and also when it does not answer."""
-ISSUERS_MAX: Final = 1_000
+ISSUERS_MAX: Final = 200
+"""Issuers whose keys are kept: 50 MiB at most; those that were needed longest ago are forgotten."""
 _OK: Final = 200
+
+_log = structlog.get_logger(__name__)
 
 
 class Fetch(Protocol):
@@ -84,6 +88,7 @@ class Issuers:
             known.keys = await self._keys_of(provider)
         except (OutboundError, IssuerNotReached) as error:
             known.error = error.detail if isinstance(error, IssuerNotReached) else str(error)
+            _log.warning("issuer not reached", issuer=provider.url, reason=known.error)
 
     async def _keys_of(self, provider: Provider) -> bytes:
         raw = await self._document(f"{provider.url.rstrip('/')}/.well-known/openid-configuration", provider.ca)
@@ -99,7 +104,7 @@ class Issuers:
         return await self._document(place, provider.ca)
 
     async def _document(self, url: str, ca: str | None) -> bytes:
-        fetched = await self._fetch.get(url, bytes_max=DOCUMENT_BYTES_MAX, ca=ca)
+        fetched = await self._fetch.get(url, bytes_max=KEY_SET_BYTES_MAX, ca=ca)
         if fetched.status != _OK:
             raise IssuerNotReached(f"{urlsplit(url).hostname} answers {fetched.status}")
         return fetched.body

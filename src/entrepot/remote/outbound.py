@@ -16,6 +16,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader, TCPConnector
@@ -134,6 +135,7 @@ async def _read(content: StreamReader, bytes_max: int) -> bytes:
     return b"".join(chunks)
 
 
+@lru_cache(maxsize=16)
 def _tls(ca: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=ca) if ca else ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from entrepot.domain.iam import Entity, EntityKind, NewEntity
-from entrepot.domain.iam_error import EntityNotFound, ValidationFailed
-from entrepot.domain.iam_limit import CLIENT_IDS, PROVIDER_URL_LENGTH_MAX
+from entrepot.domain.iam_error import EntityNotFound, InvalidInput, ValidationFailed
+from entrepot.domain.iam_limit import CLIENT_IDS, PROVIDER_URL_LENGTH_MAX, THUMBPRINTS_MAX
 from entrepot.domain.iam_tag import merge_tags
 from entrepot.domain.page import PageRequest
 from entrepot.domain.web_identity import Provider
@@ -56,10 +56,12 @@ class IamProviderService:
 
         Raises:
             ValidationFailed: not the URL of an issuer.
+            InvalidInput: too many thumbprints.
             EntityAlreadyExists: it is trusted already.
             QuotaExceeded: providers, client ids or tags.
         """
         issuer = parse_issuer(url)
+        _check_thumbprints(thumbprints)
         wanted = NewEntity(account_id, EntityKind.PROVIDER, "/", issuer)
         ids = tuple(dict.fromkeys(client_ids))
         check_quota(CLIENT_IDS, len(ids) - 1)
@@ -132,8 +134,10 @@ class IamProviderService:
         """Replace the thumbprints.
 
         Raises:
+            InvalidInput: too many.
             EntityNotFound: there is no such provider.
         """
+        _check_thumbprints(thumbprints)
         await self._change(account_id, issuer, lambda _: {"thumbprints": tuple(thumbprints)})
 
     async def set_keys(self, account_id: str, issuer: str, keys: str | None) -> None:
@@ -186,6 +190,11 @@ def parse_issuer(url: str) -> str:
     if not is_plain or not url.startswith(_SCHEME) or len(url) > PROVIDER_URL_LENGTH_MAX or "?" in url or "#" in url:
         raise ValidationFailed("Invalid Open ID Connect Provider URL")
     return url.removeprefix(_SCHEME)
+
+
+def _check_thumbprints(thumbprints: Sequence[str]) -> None:
+    if len(thumbprints) > THUMBPRINTS_MAX:
+        raise InvalidInput(f"Thumbprint list must contain fewer than {THUMBPRINTS_MAX} entries.")
 
 
 def _get(connection: Connection, account_id: str, issuer: str) -> rows.ProviderRow:

@@ -17,7 +17,10 @@ from entrepot.domain.iam import parse_role_arn
 from entrepot.domain.principal import Caller, federated_of
 from entrepot.domain.web_identity import WebIdentity
 from entrepot.transport.aws.addressee import Addressee, Protocol
+from entrepot.transport.aws.constraint import constraint_fault
+from entrepot.transport.aws.model import service_model
 from entrepot.transport.aws.row import Row
+from entrepot.transport.aws.validate import ConstraintBroken, compile_shape
 from entrepot.transport.message import HttpRequest
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ async def open_unsigned(web_identities: WebIdentities, row: Row, parameters: dic
     Raises:
         ValidationFailed: RoleArn is no role's.
         InvalidIdentityToken, ExpiredIdentityToken, IssuerNotReached.
+        RequestFault: its tags or source identity are none.
     """
     account_id = parse_role_arn(parameters["RoleArn"]).account_id
     identity = await web_identities.verify(account_id, parameters["WebIdentityToken"])
@@ -61,8 +65,20 @@ async def open_unsigned(web_identities: WebIdentities, row: Row, parameters: dic
         "TransitiveTagKeys": list(identity.transitive_tag_keys),
         "SourceIdentity": identity.source_identity,
     }
-    given = parameters | {name: value for name, value in said.items() if value}
-    return Opened(Caller(federated_of(identity.provider.arn), ""), row, given, identity)
+    given = {name: value for name, value in said.items() if value}
+    _check_said(given)
+    return Opened(Caller(federated_of(identity.provider.arn), ""), row, parameters | given, identity)
+
+
+def _check_said(given: dict[str, Any]) -> None:
+    """Check what the token says as what a request says, by AssumeRole's constraints."""
+    operation = service_model("sts").operation("AssumeRole")
+    members = operation.input.members if operation.input else {}
+    for name, value in given.items():
+        try:
+            compile_shape(members[name])(value, name)
+        except ConstraintBroken as error:
+            raise constraint_fault("sts", operation, error) from error
 
 
 def region_of(request: HttpRequest) -> str:

@@ -1,7 +1,7 @@
 """Accounts: GetAccountSummary, CreateAccountAlias, ListAccountAliases and DeleteAccountAlias.
 
-Spec: IAM API, version 2010-05-08. What this server does not have (passwords, MFA devices, certificates, providers,
-instance profiles) counts as none.
+Spec: IAM API, version 2010-05-08. What this server does not have (passwords, MFA devices, certificates, instance
+profiles) counts as none.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ NONE: Final = dict.fromkeys(
         "AccountSigningCertificatesPresent",
         "MFADevices",
         "MFADevicesInUse",
-        "Providers",
         "ServerCertificates",
     ),
     0,
@@ -70,6 +69,7 @@ def _counts(summary: AccountSummary) -> dict[str, int]:
         "InstanceProfiles": summary.entities[EntityKind.INSTANCE_PROFILE],
         "Policies": summary.entities[_POLICY],
         "PolicyVersionsInUse": summary.policy_versions,
+        "Providers": summary.entities[EntityKind.PROVIDER],
         "Roles": summary.entities[_ROLE],
         "Users": summary.entities[_USER],
     }

@@ -101,7 +101,11 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
         "ExpiredIdentityToken", lambda _: "Token expired: current date/time must be before the expiration date/time"
     ),
     iam.IssuerNotReached: Row(
-        "IDPCommunicationError", lambda e: f"Couldn't retrieve verification key from your identity provider: {e.detail}"
+        "IDPCommunicationError",
+        lambda _: (
+            "Couldn't retrieve verification key from your identity provider, please reference "
+            "AssumeRoleWithWebIdentity documentation for requirements"
+        ),
     ),
     iam.InvalidSessionTag: Row("InvalidParameterValue", lambda e: e.detail),
     iam.PackedPolicyTooLarge: Row(
