@@ -33,6 +33,7 @@ from entrepot.service.iam.standing import DENY_ALL, Standing, load_managed, load
 from entrepot.store.metadata import access as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.iam_entity import find_entity
+from entrepot.store.metadata.iam_tag import list_tags
 from entrepot.store.metadata.resource_policy import find_policy
 from entrepot.store.metadata.resource_tag import list_resource_tags
 from entrepot.store.metadata.schema import repository_policy
@@ -144,7 +145,7 @@ class AccessService:
             entity = find_entity(connection, account_id, kind, name)
             if entity is None:
                 return None
-            tags = _lower(rows.list_entity_tags(connection, entity.id))
+            tags = _lower(list_tags(connection, entity.id))
             saved = rows.find_trust_policy(connection, entity.id) if trusts else None
             policy = None if saved is None else _saved_set("trust policy", saved, Kind.TRUST)
             return ResourceAccess(account_id, policy, tags=tags, arn=entity.arn, boundary=entity.boundary)

@@ -73,7 +73,24 @@ def start_of(page: PageRequest) -> str:
     return "" if page.after is None else str(page.after[0])
 
 
-def move_entity(connection: Connection, entity: Entity, path: str | None, name: str | None) -> None:
+async def update_place(
+    database: Database, account_id: str, kind: EntityKind, name: str, path: str | None, new_name: str | None
+) -> None:
+    """Move or rename an entity; what hangs on it stays.
+
+    Raises:
+        EntityNotFound: there is none.
+        EntityAlreadyExists: another one has the new name, in any case.
+    """
+
+    def change(connection: Connection) -> None:
+        begin_change(connection, account_id)
+        _move(connection, get_entity(connection, account_id, kind, name), path, new_name)
+
+    await database.write(change)
+
+
+def _move(connection: Connection, entity: Entity, path: str | None, name: str | None) -> None:
     """Give an entity another path, another name, or both.
 
     Raises:

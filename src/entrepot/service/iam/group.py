@@ -19,9 +19,9 @@ from entrepot.service.iam.entity import (
     check_quota,
     get_entity,
     list_page,
-    move_entity,
     name_key,
     start_of,
+    update_place,
 )
 from entrepot.service.iam.removal import check_without_policies, remove_entity
 from entrepot.store.metadata import iam_member as members
@@ -86,12 +86,7 @@ class IamGroupService:
             EntityNotFound: there is none.
             EntityAlreadyExists: another group has the new name.
         """
-
-        def change(connection: Connection) -> None:
-            begin_change(connection, account_id)
-            move_entity(connection, get_entity(connection, account_id, EntityKind.GROUP, name), new_path, new_name)
-
-        await self._database.write(change)
+        await update_place(self._database, account_id, EntityKind.GROUP, name, new_path, new_name)
 
     async def delete(self, account_id: str, name: str) -> None:
         """Delete a group.

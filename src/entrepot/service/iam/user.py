@@ -17,7 +17,7 @@ from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.page import Page, PageRequest
 from entrepot.service.context import Context
 from entrepot.service.iam.boundary import check_boundary
-from entrepot.service.iam.entity import add_entity, begin_change, get_entity, list_page, move_entity
+from entrepot.service.iam.entity import add_entity, begin_change, get_entity, list_page, update_place
 from entrepot.service.iam.removal import check_without_policies, remove_entity
 from entrepot.store.metadata.access_key import list_keys
 from entrepot.store.metadata.base import Database
@@ -82,12 +82,7 @@ class IamUserService:
             EntityNotFound: there is none.
             EntityAlreadyExists: another user has the new name.
         """
-
-        def change(connection: Connection) -> None:
-            begin_change(connection, account_id)
-            move_entity(connection, get_entity(connection, account_id, EntityKind.USER, name), new_path, new_name)
-
-        await self._database.write(change)
+        await update_place(self._database, account_id, EntityKind.USER, name, new_path, new_name)
 
     async def delete(self, account_id: str, name: str) -> None:
         """Delete a user with his tags and what sessions he has.

@@ -12,7 +12,6 @@ from entrepot.domain.registry import Registry
 from entrepot.store.metadata.schema import (
     account,
     iam_role,
-    iam_tag,
     registry,
     registry_policy,
     repository,
@@ -58,12 +57,6 @@ def find_repository_with_policy(connection: Connection, owner: Registry, name: s
         .join(repository_policy, repository_policy.c.repository_id == repository.c.id)
         .where(registry.c.account_id == owner.account_id, registry.c.region == owner.region, repository.c.name == name)
     )
-
-
-def list_entity_tags(connection: Connection, unique_id: str) -> dict[str, str]:
-    """The tags of a user, role or policy."""
-    rows = connection.execute(select(iam_tag.c.key, iam_tag.c.value).where(iam_tag.c.entity_id == unique_id))
-    return {row.key: row.value for row in rows}
 
 
 def find_trust_policy(connection: Connection, role_id: str) -> SavedPolicy | None:

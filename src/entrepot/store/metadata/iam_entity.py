@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, select, update
 
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.store.metadata.base import from_micros, insert, to_micros
@@ -27,23 +27,14 @@ class EntityQuery:
     limit: int = 100
 
 
+def is_named(account_id: str, kind: EntityKind, name: str) -> ColumnElement[bool]:
+    """Whether a row of the table is the one entity of that kind and name, in any case."""
+    return and_(_COLUMNS.account_id == account_id, _COLUMNS.kind == kind.value, _COLUMNS.name_lower == name.lower())
+
+
 def find_entity(connection: Connection, account_id: str, kind: EntityKind, name: str) -> Entity | None:
     """An entity by name, in any case."""
-    row = connection.execute(
-        select(iam_entity).where(
-            _COLUMNS.account_id == account_id, _COLUMNS.kind == kind.value, _COLUMNS.name_lower == name.lower()
-        )
-    ).one_or_none()
-    return None if row is None else to_entity(row)
-
-
-def hold_entity(connection: Connection, account_id: str, kind: EntityKind, name: str) -> Entity | None:
-    """The same, locked against other changes of it and of what hangs on it."""
-    row = connection.execute(
-        select(iam_entity)
-        .where(_COLUMNS.account_id == account_id, _COLUMNS.kind == kind.value, _COLUMNS.name_lower == name.lower())
-        .with_for_update()
-    ).one_or_none()
+    row = connection.execute(select(iam_entity).where(is_named(account_id, kind, name))).one_or_none()
     return None if row is None else to_entity(row)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from entrepot.domain.iam import Entity, EntityKind
-from entrepot.store.metadata.iam_entity import EntityQuery, page_of, to_entity
+from entrepot.store.metadata.iam_entity import EntityQuery, is_named, page_of, to_entity
 from entrepot.store.metadata.schema import iam_entity, iam_instance_profile
 
 _COLUMNS: Final = iam_instance_profile.c
@@ -26,12 +26,7 @@ class ProfileRow:
 
 def find_profile(connection: Connection, account_id: str, name: str) -> ProfileRow | None:
     """An instance profile by name, in any case."""
-    statement = _PROFILES.where(
-        iam_entity.c.account_id == account_id,
-        iam_entity.c.kind == EntityKind.INSTANCE_PROFILE.value,
-        iam_entity.c.name_lower == name.lower(),
-    )
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_PROFILES.where(is_named(account_id, EntityKind.INSTANCE_PROFILE, name))).one_or_none()
     return None if row is None else _to_profile(row)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.store.metadata.base import from_optional_micros
-from entrepot.store.metadata.iam_entity import EntityQuery, page_of, to_entity
+from entrepot.store.metadata.iam_entity import EntityQuery, is_named, page_of, to_entity
 from entrepot.store.metadata.schema import iam_entity, iam_role
 
 _OWN: Final = (
@@ -41,12 +41,7 @@ class RoleRow:
 
 def find_role(connection: Connection, account_id: str, name: str) -> RoleRow | None:
     """A role by name, in any case."""
-    statement = _ROLES.where(
-        iam_entity.c.account_id == account_id,
-        iam_entity.c.kind == EntityKind.ROLE.value,
-        iam_entity.c.name_lower == name.lower(),
-    )
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_ROLES.where(is_named(account_id, EntityKind.ROLE, name))).one_or_none()
     return None if row is None else _to_role(row)
 
 
