@@ -217,3 +217,67 @@ async def test_bad_input(federation: Federation) -> None:
         assert reply.code in {"ValidationError", "MalformedPolicyDocument"}
     large = await federation.assume("x" * 70_000)
     assert large.status in (400, 413)
+
+
+def work_of(federation: Federation, reply: Reply) -> Any:
+    """A client with the credentials that were given."""
+    keys = reply["Credentials"]
+    secret = keys["AccessKeyId"], keys["SecretAccessKey"]
+    return replace(federation.aws.client, key=secret, token=keys["SessionToken"])
+
+
+async def test_policies_know_in_the_session_who_was_vouched_for(federation: Federation) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Action": "ecr:CreateRepository",
+        "Resource": "*",
+        "Condition": {"StringLike": {f"{ISSUER}:sub": "repo:rapidcart/backend:*"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    await federation.aws.client.iam("PutRolePolicy", RoleName="deploy", PolicyName="all", PolicyDocument=document)
+    loose = trust(StringLike={f"{ISSUER}:sub": "repo:rapidcart/*"})
+    await federation.aws.client.iam("UpdateAssumeRolePolicy", RoleName="deploy", PolicyDocument=loose)
+    backend = work_of(federation, await federation.assume(federation.token()))
+    other = federation.token(sub="repo:rapidcart/frontend:ref:refs/heads/main")
+    frontend = work_of(federation, await federation.assume(other))
+
+    assert (await backend.ecr("CreateRepository", repositoryName="app")).status == 200
+    assert (await frontend.ecr("CreateRepository", repositoryName="other")).code == "AccessDeniedException"
+
+
+async def believe(federation: Federation, issuer: str, document: str) -> None:
+    """Trust the same keys under another name, and the role what the document says."""
+    iam = federation.aws.client.iam
+    await iam("CreateOpenIDConnectProvider", Url=f"https://{issuer}", ClientIDList=[AUDIENCE])
+    await federation.aws.registry.services.iam_provider.set_keys(
+        HOME.account_id, issuer, federation.issuer.key_set().decode()
+    )
+    await iam("UpdateAssumeRolePolicy", RoleName="deploy", PolicyDocument=document)
+
+
+async def test_an_issuer_with_a_port(federation: Federation) -> None:
+    issuer = "issuer.example.com:8443/ci"
+    await believe(federation, issuer, trust().replace(ISSUER, issuer))
+
+    assert (await federation.assume(federation.token(iss=f"https://{issuer}"))).status == 200
+    denied = await federation.assume(federation.token(iss=f"https://{issuer}", sub="repo:evil/fork:main"))
+    assert (denied.status, denied.code) == (403, "AccessDenied")
+
+
+async def test_claims_of_github_decide_about_the_role_and_not_in_it(federation: Federation) -> None:
+    github = "token.actions.githubusercontent.com"
+    wanted = {f"{github}:repository": "rapidcart/backend", f"{github}:environment": "prod"}
+    await believe(federation, github, trust(StringEquals=wanted).replace(ISSUER, github))
+
+    async def assume(**claims: str) -> Reply:
+        return await federation.assume(federation.token(iss=f"https://{github}", **claims))
+
+    session = await assume(repository="rapidcart/backend", environment="prod")
+    assert session.status == 200
+    for claims in ({"repository": "rapidcart/backend"}, {"repository": "evil/fork", "environment": "prod"}):
+        assert (await assume(**claims)).code == "AccessDenied"
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Null": {f"{github}:repository": "true"}}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    await federation.aws.client.iam("PutRolePolicy", RoleName="deploy", PolicyName="more", PolicyDocument=document)
+    worker = work_of(federation, session)
+    assert (await worker.ecr("CreateRepository", repositoryName="app")).code == "AccessDeniedException"

@@ -93,7 +93,7 @@ class RequestContext(Mapping[str, Values]):
             return found
         single = _SINGLE.get(key)
         value = single(self) if single else self._tag(key)
-        return default if value is None else (value,)
+        return self._vouched.get(key, default) if value is None else (value,)
 
     def __getitem__(self, key: str) -> Values:
         found = self.get(key)
@@ -104,10 +104,17 @@ class RequestContext(Mapping[str, Values]):
     def __iter__(self) -> Iterator[str]:
         tags = [f"{prefix}{key}" for prefix in _RESOURCE_TAG for key in self.resource_tags]
         named = [*_SINGLE, *(f"{_PRINCIPAL_TAG}{key}" for key in self.principal_tags), *tags]
-        yield from dict.fromkeys([*self.facts.parameters, *(key for key in named if self.get(key) is not None)])
+        yield from dict.fromkeys(
+            [*self.facts.parameters, *self._vouched, *(key for key in named if self.get(key) is not None)]
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @property
+    def _vouched(self) -> Mapping[str, Values]:
+        """What a provider said of who is in the session."""
+        return self.caller.session.vouched if self.caller.session else _NONE
 
     def _tag(self, key: str) -> str | None:
         if key.startswith(_PRINCIPAL_TAG):

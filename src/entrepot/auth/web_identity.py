@@ -18,7 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from entrepot.domain.json_document import DocumentInvalid, parse_document, parse_text_document
-from entrepot.domain.web_identity import TOKEN_LENGTH_MAX, Provider, WebIdentity
+from entrepot.domain.web_identity import CLAIMS_OF, TOKEN_LENGTH_MAX, Provider, WebIdentity
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 SKEW_SECONDS: Final = 60
@@ -34,6 +34,8 @@ _NOT_SIGNED: Final = "The ID Token provided is not a valid JWT. (You may see thi
 _PARTS: Final = 3
 _CURVES: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 _TAGS: Final = "https://aws.amazon.com/tags"
+_FLAT_TAG: Final = f"{_TAGS}/principal_tags/"
+_FLAT_TRANSITIVE: Final = f"{_TAGS}/transitive_tag_keys"
 _SOURCE_IDENTITY: Final = "https://aws.amazon.com/source_identity"
 
 
@@ -157,7 +159,12 @@ class Token:
             tags,
             transitive,
             source if isinstance(source, str) else None,
+            self._claims_of(provider),
         )
+
+    def _claims_of(self, provider: Provider) -> dict[str, str]:
+        named = {name: self.claims.get(name) for name in CLAIMS_OF.get(provider.issuer.lower(), ())}
+        return {name: value for name, value in named.items() if isinstance(value, str)}
 
     def _audience(self, provider: Provider) -> str:
         """`azp` where there is one, as AWS does; else the one of `aud` that the provider's client ids name."""
@@ -169,13 +176,18 @@ class Token:
         return found
 
     def _tags(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Session tags, as one claim that holds all of them, or as a claim for each."""
         given = self.claims.get(_TAGS)
         if not isinstance(given, dict):
-            return {}, ()
+            given = {"principal_tags": self._flat_tags(), "transitive_tag_keys": self.claims.get(_FLAT_TRANSITIVE)}
         pairs = given.get("principal_tags")
         if not isinstance(pairs, dict) or not all(len(_texts(values)) == 1 for values in pairs.values()):
             raise TokenUnfit("The token's tags must have one value each")
         return {key: _texts(values)[0] for key, values in pairs.items()}, _texts(given.get("transitive_tag_keys"))
+
+    def _flat_tags(self) -> dict[str, Any]:
+        flat = self.claims.items()
+        return {name.removeprefix(_FLAT_TAG): value for name, value in flat if name.startswith(_FLAT_TAG)}
 
 
 def parse_keys(text: bytes) -> tuple[dict[str, Any], ...]:

@@ -61,6 +61,8 @@ class Session:
     source_identity: str | None = None
     is_chained: bool = False
     """Made with the credentials of another session: sessions made with this one last an hour at most."""
+    vouched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Condition keys, in lower case, of what an OpenID Connect provider said of who is in the session."""
 
     @property
     def is_limited(self) -> bool:

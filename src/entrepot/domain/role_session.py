@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from entrepot.domain.iam_error import InvalidSessionTag, NeverAllowed, PackedPolicyTooLarge, ValidationFailed
@@ -38,6 +38,8 @@ class SessionRequest:
     """In the order in which they were given; not checked."""
     transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str | None = None
+    vouched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Condition keys that the session keeps, of who holds a web identity token."""
 
     @property
     def packed_percent(self) -> int | None:
@@ -78,6 +80,7 @@ def start_session(request: SessionRequest, caller: Session | None, seconds_max: 
         transitive_tag_keys=(*(caller.transitive_tag_keys if caller else ()), *_transitive_keys(request)),
         source_identity=_source_identity(request, caller),
         is_chained=is_of_role(caller),
+        vouched=request.vouched,
     )
 
 

@@ -2,7 +2,7 @@
 
     {"issuedAt": 1764000000000000, "expiresAt": 1764003600000000, "name": "deploy", "policy": "{…}",
      "policyArns": ["arn:…"], "tags": {"team": "web"}, "transitiveTagKeys": ["team"], "sourceIdentity": "mia",
-     "isChained": false}
+     "isChained": false, "vouched": {"issuer.example.com:sub": ["build-7"]}}
 
 Times are microseconds UTC; members at their default are left out.
 """
@@ -31,6 +31,7 @@ def write_session(session: Session) -> str:
         "transitiveTagKeys": list(session.transitive_tag_keys),
         "sourceIdentity": session.source_identity,
         "isChained": session.is_chained,
+        "vouched": {key: list(values) for key, values in session.vouched.items()},
     }
     return json.dumps({name: value for name, value in members.items() if value}, ensure_ascii=False)
 
@@ -48,4 +49,5 @@ def read_session(text: str) -> Session:
         transitive_tag_keys=tuple(members.get("transitiveTagKeys", ())),
         source_identity=members.get("sourceIdentity"),
         is_chained=members.get("isChained", False),
+        vouched={key: tuple(values) for key, values in members.get("vouched", {}).items()},
     )

@@ -8,9 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 TOKEN_LENGTH_MAX = 20_000
 """Characters. Spec: STS API, WebIdentityToken."""
+
+CLAIMS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "token.actions.githubusercontent.com": (
+        "actor",
+        "actor_id",
+        "enterprise_id",
+        "environment",
+        "job_workflow_ref",
+        "ref",
+        "repository",
+        "repository_id",
+        "workflow",
+    ),
+}
+"""Issuer → its claims that trust policies know as condition keys, beside `sub`, `aud` and `amr` of every issuer."""
 
 KEY_SET_BYTES_MAX = 256 * 1024
 """Of the keys of one issuer, and of what says where they are."""
@@ -56,9 +72,16 @@ class WebIdentity:
     transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str | None = None
     """Of the claim `https://aws.amazon.com/source_identity`."""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """Of the claims that policies know of this issuer beside the standard's, those that the token has."""
 
-    def condition_keys(self) -> dict[str, tuple[str, ...]]:
-        """What policies are told, keys in lower case."""
+    def trust_keys(self) -> dict[str, tuple[str, ...]]:
+        """What the trust policy of a role is told, keys in lower case."""
+        issuer = self.provider.issuer.lower()
+        return {f"{issuer}:{name}": (value,) for name, value in self.claims.items()} | self.session_keys()
+
+    def session_keys(self) -> dict[str, tuple[str, ...]]:
+        """What all policies are told as long as the session lasts, keys in lower case."""
         issuer = self.provider.issuer.lower()
         keys: dict[str, tuple[str, ...]] = {
             f"{issuer}:sub": (self.subject,),

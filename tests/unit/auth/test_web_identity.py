@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_a_right_token(issuer: TestIssuer, kid: str | None) -> None:
     identity = verify(issuer, issuer.token(NOW, kid=kid, amr=["authenticated"]))
 
     assert (identity.subject, identity.audience) == ("repo:rapidcart/backend:ref:refs/heads/main", AUDIENCE)
-    assert identity.condition_keys() == {
+    assert identity.session_keys() == {
         f"{ISSUER}:sub": (identity.subject,),
         f"{ISSUER}:aud": (AUDIENCE,),
         f"{ISSUER}:amr": ("authenticated",),
@@ -153,6 +154,46 @@ def test_session_tags_and_source_identity(issuer: TestIssuer) -> None:
 
     assert identity.tags == {"team": "web", "stage": "prod"}
     assert (identity.transitive_tag_keys, identity.source_identity) == (("team",), "mia")
+
+
+def test_session_tags_as_a_claim_each(issuer: TestIssuer) -> None:
+    flat = "https://aws.amazon.com/tags"
+    claims: dict[str, Any] = {f"{flat}/principal_tags/team": "web", f"{flat}/principal_tags/stage": ["prod"]}
+    claims[f"{flat}/transitive_tag_keys"] = ["team"]
+    identity = verify(issuer, issuer.token(NOW, **claims))
+
+    assert identity.tags == {"team": "web", "stage": "prod"}
+    assert identity.transitive_tag_keys == ("team",)
+
+
+@pytest.mark.parametrize("value", [["a", "b"], [], 1, None, {"a": "b"}])
+def test_a_tag_as_a_claim_has_one_text(issuer: TestIssuer, value: Any) -> None:
+    token = issuer.token(NOW, **{"https://aws.amazon.com/tags/principal_tags/team": value})
+    if value is None:  # left out of the token
+        assert verify(issuer, token).tags == {}
+        return
+    with pytest.raises(TokenUnfit, match="one value each"):
+        verify(issuer, token)
+
+
+def test_claims_of_github_are_condition_keys_of_trust(issuer: TestIssuer) -> None:
+    github = "token.actions.githubusercontent.com"
+    said: dict[str, Any] = {
+        "iss": f"https://{github}",
+        "repository": "rapidcart/backend",
+        "ref": ["no text"],
+        "run_id": "7",
+    }
+    provider = replace(PROVIDER, issuer=github)
+    identity = verify(issuer, issuer.token(NOW, **said), provider=provider)
+
+    assert identity.trust_keys() == identity.session_keys() | {f"{github}:repository": ("rapidcart/backend",)}
+
+
+def test_claims_of_other_issuers_are_none(issuer: TestIssuer) -> None:
+    identity = verify(issuer, issuer.token(NOW, repository="rapidcart/backend"))
+
+    assert identity.trust_keys() == identity.session_keys()
 
 
 @pytest.mark.parametrize(

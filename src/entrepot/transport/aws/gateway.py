@@ -172,7 +172,7 @@ class AwsGateway:
         row, caller, parameters = opened.row, opened.caller, opened.parameters
         target = target_of(row.resource, Registry(caller.account_id, region), parameters, caller.principal)
         identity = opened.web_identity
-        keys = keys_of(row.service, parameters) | (identity.condition_keys() if identity else {})
+        keys = keys_of(row.service, parameters) | (identity.trust_keys() if identity else {})
         facts = _facts(request, region, keys)
         check_credential(caller, row.action)
         is_open = row.resource is ResourceKind.CALLER

@@ -5,6 +5,7 @@ Spec: STS API, version 2011-06-15.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from entrepot.domain.iam_error import NeverAllowed
@@ -39,6 +40,8 @@ async def assume_role_with_web_identity(call: Call) -> dict[str, Any]:
 
 async def _assume(call: Call) -> dict[str, Any]:
     request = _session_request(call.parameters)
+    if call.web_identity is not None:
+        request = replace(request, vouched=call.web_identity.session_keys())
     role_arn = call.parameters["RoleArn"]
     issued = await call.services.session.assume_role(call.caller, role_arn, request, _token_length(call))
     principal = issued.principal.in_partition(call.registry.partition)
