@@ -7,9 +7,12 @@ of the test process, so a killed test run leaves nothing behind either.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +20,8 @@ import psutil
 
 SERVER_ADDRESS = "192.0.2.10"
 """Outside 127.0.0.0/8 (RFC 5737), because docker trusts every 127.x registry without its certificate."""
+
+CLONE_NEWNET = 0x40000000
 
 HOSTS, LOCALHOST = Path("/etc/hosts"), "127.0.0.1 localhost\n"
 SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -116,6 +121,23 @@ class Namespace:
             )
         self.started.append(process)
         return process
+
+    def listen(self, address: str, port: int) -> socket.socket:
+        """A listening socket inside, for a server of the test process."""
+
+        def inside() -> socket.socket:
+            with Path(f"/proc/{self.init_pid}/ns/net").open("rb") as network:
+                if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            return socket.create_server((address, port))
+
+        with ThreadPoolExecutor(1) as pool:  # only the thread goes in, and ends there
+            return pool.submit(inside).result()
+
+    def add_host(self, name: str, address: str) -> None:
+        """Lead a name to an address of its own inside."""
+        self.run(["ip", "addr", "replace", f"{address}/32", "dev", "lo"]).check_returncode()
+        self.run(["tee", "-a", HOSTS], stdin=f"{address} {name}\n").check_returncode()
 
     @staticmethod
     def terminate(process: subprocess.Popen[bytes], *, seconds: float = 30) -> None:

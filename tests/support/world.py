@@ -24,6 +24,8 @@ HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 API_HOST = f"api.ecr.{REGION}.amazonaws.com"
 ACCOUNTS = (ACCOUNT, "210987654321")
 REGIONS = (REGION, "eu-west-1")
+OUTSIDE_ADDRESS = "192.0.2.20"
+"""Where the server may fetch from, so that tests can put an issuer there."""
 DAEMONS = Path(__file__).parents[1] / "e2e" / "clients" / "daemons"
 PREFIX = "entrepot-e2e-"
 CONTAINERS_STATE = Path("/var/lib/containers")
@@ -131,6 +133,7 @@ def _start_server(world: World, certificates: Certificates) -> None:
     options = ["--listen", f"https://{SERVER_ADDRESS}:443"]
     environment = ROOT_ENVIRONMENT | {
         "HOME": str(world.directory),
+        "ENTREPOT_OUTBOUND_ALLOW": OUTSIDE_ADDRESS,
         "ENTREPOT_TLS_CERTIFICATE": str(certificates.certificate),
         "ENTREPOT_TLS_KEY": str(certificates.key),
         "ENTREPOT_REGISTRY_URL": "https://{account}.dkr.ecr.{region}.amazonaws.com",
