@@ -17,7 +17,7 @@ from tests.support.world import HOST, OUTSIDE_ADDRESS, World, aws_program
 
 GITHUB = "token.actions.githubusercontent.com"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
-MAIN = "repo:rapidcart/backend:ref:refs/heads/main"
+MAIN = "repo:webshop/backend:ref:refs/heads/main"
 DOCKER = "/usr/bin/docker"
 
 
@@ -75,29 +75,29 @@ def test_a_job_pushes_as_the_page_says(ci: Ci) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-backend/build-7" in done.stdout
-    assert set(ci.world.digests("rapidcart/backend")) == {"sha-7"}
+    assert set(ci.world.digests("webshop/backend")) == {"sha-7"}
     again = ci.job(shell_script("ci.md", "The job"), "8", sub=MAIN)
     assert again.returncode == 0, again.stderr
     assert ci.site.asked.count("/keys") <= 2, "each worker asked once"
 
 
-@pytest.mark.parametrize("subject", ["repo:rapidcart/backend:pull_request", "repo:evil/fork:ref:refs/heads/main"])
+@pytest.mark.parametrize("subject", ["repo:webshop/backend:pull_request", "repo:evil/fork:ref:refs/heads/main"])
 def test_another_branch_or_repository_gets_nothing(ci: Ci, subject: str) -> None:
     done = ci.job(shell_script("ci.md", "The job"), "66", sub=subject)
 
     assert done.returncode != 0
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in done.stderr
-    assert "sha-66" not in ci.world.digests("rapidcart/backend")
+    assert "sha-66" not in ci.world.digests("webshop/backend")
 
 
 def test_the_role_pushes_to_its_repository_only(ci: Ci) -> None:
-    ci.world.create("rapidcart/secret")
-    elsewhere = shell_script("ci.md", "The job").replace("rapidcart/backend", "rapidcart/secret")
+    ci.world.create("webshop/secret")
+    elsewhere = shell_script("ci.md", "The job").replace("webshop/backend", "webshop/secret")
     done = ci.job(elsewhere, sub=MAIN)
 
     assert done.returncode != 0
     assert "is not authorized to perform: ecr:" in done.stdout + done.stderr
-    assert ci.world.digests("rapidcart/secret") == {}
+    assert ci.world.digests("webshop/secret") == {}
 
 
 def test_the_credential_helper_takes_the_token_of_the_job(ci: Ci) -> None:
@@ -107,7 +107,7 @@ def test_the_credential_helper_takes_the_token_of_the_job(ci: Ci) -> None:
     done = ci.job(script, "9", sub=MAIN)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "sha-9" in ci.world.digests("rapidcart/backend")
+    assert "sha-9" in ci.world.digests("webshop/backend")
 
 
 def test_boto3_reads_the_same_variables(ci: Ci) -> None:
