@@ -15,7 +15,8 @@ from entrepot.service.key import SIGNING_PURPOSES, KeyService
 from entrepot.store.metadata import schema, sealed
 from entrepot.store.metadata.base import Database
 from tests.support.database import DatabaseAddress
-from tests.support.service import ACCOUNT, Clock
+from tests.support.kms import make_key
+from tests.support.service import ACCOUNT, REGISTRY, Clock
 
 OLD, NEW = bytes(range(32)), bytes(reversed(range(32)))
 MINUTE = 60 * 1_000_000
@@ -45,6 +46,7 @@ async def keys(database: Database, context: Context, files: Files) -> KeyService
     made = await opened(database, context, files)
     await IdentityService(database, context, made).ensure_account(ACCOUNT, "first")
     await database.write(partial(made.new_domain, name="account:1"))
+    await database.write(lambda connection: make_key(connection, context, made, REGISTRY))
     return made
 
 
@@ -66,7 +68,13 @@ async def test_everything_opens_with_the_new_key_only(
     before = keys.signing_key("page-token")
     await rotate(keys, files)
     values = await database.read(partial(sealed.list_sealed, is_locked=False))
-    assert {value.table for value in values} == {"master_key_check", "signing_key", "encryption_domain", "access_key"}
+    assert {value.table for value in values} == {
+        "master_key_check",
+        "signing_key",
+        "encryption_domain",
+        "access_key",
+        "kms_key_version",
+    }
     fresh = await KeyService.open(database, context, NEW)
     assert fresh.signing_key("page-token") == before
     for value in values:

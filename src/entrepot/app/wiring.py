@@ -45,6 +45,7 @@ from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
 from entrepot.service.job import JobService
 from entrepot.service.key import KeyService
+from entrepot.service.kms.key import KmsKeys
 from entrepot.service.referrer import ReferrerService
 from entrepot.service.registry_policy import RegistryPolicyService
 from entrepot.service.registry_token import RegistryTokenService
@@ -198,6 +199,7 @@ def _services(
         referrer=ReferrerService(database),
         garbage=GarbageService(database, context, promise=promise),
         job=JobService(database, context),
+        kms_keys=KmsKeys(database, keys),
     )
 
 

@@ -16,11 +16,17 @@ KEY_BYTES = 32
 CHECK_PURPOSE = "master-key-check"
 DOMAIN_PURPOSE = "encryption-domain"
 ACCESS_KEY_PURPOSE = "access-key"
+KMS_PURPOSE = "kms-key"
 
 
 def signing_key_purpose(purpose: str) -> str:
     """The same for signing keys of a purpose, such as `registry-token`."""
     return f"signing-key:{purpose}"
+
+
+def kms_subject(key_id: str, version: int) -> str:
+    """What the material of a version of a KMS key is sealed for."""
+    return f"{key_id}/{version}"
 
 
 @dataclass(frozen=True, slots=True)

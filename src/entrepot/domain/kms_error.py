@@ -34,3 +34,59 @@ class KmsInvalid(KmsError):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class KeyNotFound(KmsError):
+    """No key has that ARN."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
+
+
+class AliasNotFound(KmsError):
+    """No alias has that ARN."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
+
+
+class KeyIdInvalid(KmsError):
+    """A key id that no key can have; `text` as it came."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class KmsArnInvalid(KmsError):
+    """An ARN, or what looks like one, that names neither a key nor an alias."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class ArnOfOtherRegion(KmsError):
+    """An ARN of a key or alias in another region than the request's."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(region)
+        self.region = region
+
+
+class KeyDisabled(KmsError):
+    """The key is switched off."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
+
+
+class KeyStateInvalid(KmsError):
+    """The key is not in a state for that; `state` in words, such as `pending deletion`."""
+
+    def __init__(self, arn: str, state: str) -> None:
+        super().__init__(arn, state)
+        self.arn, self.state = arn, state

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from entrepot.service.image import ImageService
     from entrepot.service.job import JobService
     from entrepot.service.key import KeyService
+    from entrepot.service.kms.key import KmsKeys
     from entrepot.service.referrer import ReferrerService
     from entrepot.service.registry_policy import RegistryPolicyService
     from entrepot.service.registry_token import RegistryTokenService
@@ -76,3 +77,4 @@ class Services:
     referrer: ReferrerService
     garbage: GarbageService
     job: JobService
+    kms_keys: KmsKeys

@@ -8,8 +8,15 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Table, select
 
-from entrepot.domain.key import ACCESS_KEY_PURPOSE, CHECK_PURPOSE, DOMAIN_PURPOSE, signing_key_purpose
-from entrepot.store.metadata.schema import access_key, encryption_domain, master_key_check, signing_key
+from entrepot.domain.key import (
+    ACCESS_KEY_PURPOSE,
+    CHECK_PURPOSE,
+    DOMAIN_PURPOSE,
+    KMS_PURPOSE,
+    kms_subject,
+    signing_key_purpose,
+)
+from entrepot.store.metadata.schema import access_key, encryption_domain, kms_key_version, master_key_check, signing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,12 @@ _PLACES = (
     _Place(signing_key, signing_key.c.sealed, lambda row: signing_key_purpose(row.purpose), lambda row: str(row.id)),
     _Place(encryption_domain, encryption_domain.c.wrapped_key, lambda _: DOMAIN_PURPOSE, lambda row: str(row.name)),
     _Place(access_key, access_key.c.sealed_secret, lambda _: ACCESS_KEY_PURPOSE, lambda row: str(row.id)),
+    _Place(
+        kms_key_version,
+        kms_key_version.c.sealed,
+        lambda _: KMS_PURPOSE,
+        lambda row: kms_subject(row.key_id, row.number),
+    ),
 )
 """A table with a sealed column is entered here, or its values are lost when the master key is rotated."""
 

@@ -31,6 +31,7 @@ from entrepot.store.metadata.schema.iam import (
     iam_tag,
 )
 from entrepot.store.metadata.schema.image import blob, manifest, manifest_reference, repository_blob, tag
+from entrepot.store.metadata.schema.kms import kms_alias, kms_grant, kms_key, kms_key_version, kms_tag
 from entrepot.store.metadata.schema.operation import collection_hold, event, job, maintenance, set_aside_row
 from entrepot.store.metadata.schema.repository import registry_policy, repository, repository_policy, resource_tag
 from entrepot.store.metadata.schema.upload import doomed_object, file_store, upload, upload_segment
@@ -56,6 +57,11 @@ __all__ = [
     "iam_role",
     "iam_tag",
     "job",
+    "kms_alias",
+    "kms_grant",
+    "kms_key",
+    "kms_key_version",
+    "kms_tag",
     "maintenance",
     "manifest",
     "manifest_reference",

@@ -15,5 +15,12 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     kms.KeyStoreNotFound: Row("CustomKeyStoreNotFoundException", lambda e: f"Custom key store {e.id} is not found."),
     kms.KmsUnsupported: Row("UnsupportedOperationException", lambda e: e.detail),
     kms.KmsInvalid: Row("ValidationException", lambda e: e.detail),
+    kms.KeyNotFound: Row("NotFoundException", lambda e: f"Key '{e.arn}' does not exist"),
+    kms.AliasNotFound: Row("NotFoundException", lambda e: f"Alias {e.arn} is not found."),
+    kms.KeyIdInvalid: Row("NotFoundException", lambda e: f"Invalid keyId '{e.text}'"),
+    kms.ArnOfOtherRegion: Row("NotFoundException", lambda e: f"Invalid arn {e.region}"),
+    kms.KmsArnInvalid: Row("InvalidArnException", lambda e: f"Invalid arn {e.text}"),
+    kms.KeyDisabled: Row("DisabledException", lambda e: f"{e.arn} is disabled."),
+    kms.KeyStateInvalid: Row("KMSInvalidStateException", lambda e: f"{e.arn} is {e.state}."),
 }
 """One row for every error of `domain/kms_error.py`."""

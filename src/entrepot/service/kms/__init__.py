@@ -1,0 +1,1 @@
+"""Services of KMS, a module for each noun."""
