@@ -14,18 +14,20 @@ from entrepot.app.question import Question
 from entrepot.app.workbench import CommandError, Workbench
 from entrepot.auth.authorize import ANY_RESOURCE, Authorizer
 from entrepot.auth.condition_key import RequestFacts
-from entrepot.auth.credential_limit import check_credential
+from entrepot.auth.credential_limit import check_credential, needs_no_permission
 from entrepot.domain.arn import entity_of, repository_of
 from entrepot.domain.iam_error import NeverAllowed, SessionNotAccepted
 from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.policy.evaluate import Case, Decision, Outcome
 from entrepot.domain.policy.miss import Miss, misses
-from entrepot.domain.principal import Caller
+from entrepot.domain.principal import Caller, PrincipalKind
 from entrepot.domain.registry import partition_of
+from entrepot.domain.service_principal import is_source, vouches
 from entrepot.service.access import AccessService
 from entrepot.service.principal import find_principal
 from entrepot.store.metadata.iam_entity import find_entity
 from entrepot.store.metadata.identity import find_account
+from entrepot.store.metadata.service_principal import list_service_principals
 from entrepot.store.metadata.view import view_repository
 from entrepot.transport.aws.operation import OPERATIONS
 from entrepot.transport.aws.resource import ResourceKind
@@ -71,13 +73,15 @@ async def explain_bench(bench: Workbench, question: Question) -> Explained:
     now = bench.context.now()
     found = await bench.database.read(lambda connection: find_principal(connection, question.principal, now))
     region = _region(bench.settings, question)
-    caller = replace(found.caller, principal=found.caller.principal.in_partition(partition_of(region)))
+    caller = _asking(found.caller, question, region)
     listener = _listener(bench)
     is_secure = listener.startswith("https:")
     facts = RequestFacts(SOURCE_IP, is_secure, listener, region, parameters=question.context)
     authorizer = Authorizer(AccessService(bench.database, read_aws_policies(bench.settings)), lambda: now)
     case = await authorizer.explain(caller, question.action, question.resource, facts)
-    notes = await bench.database.read(lambda connection: _notes(connection, question))
+    notes = await bench.database.read(
+        lambda connection: [*_service_notes(connection, caller), *_notes(connection, question)]
+    )
     assumed = {
         "aws:SourceIp": SOURCE_IP,
         "aws:SecureTransport": str(is_secure).lower(),
@@ -91,21 +95,44 @@ async def explain_bench(bench: Workbench, question: Question) -> Explained:
         misses(case),
         {name: value for name, value in assumed.items() if name.lower() not in question.context},
         (*([found.remark] if found.remark else []), *notes),
-        _always(caller, question.action, case.decision),
+        _always(caller, question, case.decision),
     )
 
 
-def _always(caller: Caller, action: str, decision: Decision) -> tuple[bool, str] | None:
+def _asking(caller: Caller, question: Question, region: str) -> Caller:
+    """Who asks in a region; a service, for the source that the question names."""
+    source = question.context.get("aws:sourcearn", (None,))[0]
+    is_service = caller.principal.kind is PrincipalKind.SERVICE
+    principal = caller.principal.in_partition(partition_of(region))
+    return replace(caller, principal=principal, source_arn=source if is_service else None)
+
+
+def _service_notes(connection: Connection, caller: Caller) -> list[str]:
+    """What is odd about the source of a service."""
+    if caller.principal.kind is not PrincipalKind.SERVICE:
+        return []
+    name, source = caller.principal.arn, caller.source_arn
+    if source is None:
+        return [f"{name} asks for one source in each request: name it with --context aws:SourceArn=ARN"]
+    credentials = list_service_principals(connection, name)
+    if is_source(source) and any(vouches(one.source_arns, source) for one in credentials):
+        return []
+    return [f"no credential of {name} is for {source}: its requests are refused"]
+
+
+def _always(caller: Caller, question: Question, decision: Decision) -> tuple[bool, str] | None:
     """What is answered whatever policies say."""
+    action = question.action
     try:
-        check_credential(caller, action)
+        check_credential(caller, action, (question.resource,))
     except NeverAllowed as error:
         return False, f"whatever policies say: {error.sentence.rstrip('.')}"
     except SessionNotAccepted:
         return False, "whatever policies say: IAM takes only a user's own key, and this is a session of GetSessionToken"
     if ResourceKind.NONE in _kinds(action):
         return True, f"{action} is open to everybody who has a key: no policy is asked"
-    if ResourceKind.CALLER in _kinds(action) and decision.outcome is Outcome.IMPLICIT_DENY:
+    is_open = ResourceKind.CALLER in _kinds(action) or needs_no_permission(caller, action)
+    if is_open and decision.outcome is Outcome.IMPLICIT_DENY:
         return True, f"{action} needs no policy that allows it, and no policy says Deny"
     return None
 

@@ -118,6 +118,8 @@ def _notes(explained: Explained) -> Iterator[str]:
 def _all_notes(explained: Explained) -> Iterator[str]:
     yield from explained.notes
     asked = {use.name.lower() for use in _uses(explained)}
+    if explained.caller.source_arn:
+        asked.add("aws:sourcearn")  # says who asks
     for key in explained.question.context:
         if key not in asked and not explained.always:
             yield f"nothing here depends on {key}"

@@ -21,6 +21,7 @@ from entrepot.domain.session_record import read_session
 from entrepot.service.iam.standing import Standing, load_standing
 from entrepot.store.metadata.iam_standing import list_holders
 from entrepot.store.metadata.identity import find_access_key, find_account
+from entrepot.store.metadata.service_principal import find_service_principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Identity:
     groups: tuple[str, ...]
     standing: Standing
     now: datetime
+    source_arns: tuple[str, ...] = ()
+    """Of a service's key: for what it can ask."""
 
     @property
     def is_over(self) -> bool:
@@ -104,4 +107,6 @@ def _find(connection: Connection, known: AwsPolicies, key: KeyId, now: datetime)
     principal = principal_of(row.account_id, row.unique_id, row.path, row.name, session)
     groups = tuple(group.name for group in list_holders(connection, row.unique_id)[1:])
     standing = load_standing(connection, known, row.unique_id)
-    return Identity(key, row.is_active, account, principal, session, groups, standing, now)
+    service = find_service_principal(connection, key.id)
+    sources = service.source_arns if service else ()
+    return Identity(key, row.is_active, account, principal, session, groups, standing, now, sources)

@@ -11,15 +11,20 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from entrepot.auth.claim import Claim, SignedMessage, read_claim
 from entrepot.auth.sigv4 import check_clock, check_scope, check_signature
 from entrepot.domain.endpoint import parse_endpoint
 from entrepot.domain.error import ExpiredCredentials, InvalidSignature, UnrecognizedClient
 from entrepot.domain.identity import AccessKey
-from entrepot.domain.principal import Caller
+from entrepot.domain.principal import Caller, PrincipalKind
 from entrepot.domain.registry import partition_of
+from entrepot.domain.service_principal import source_of
+
+SOURCE_ARN_HEADER: Final = "X-Amz-Source-Arn"
+SOURCE_ACCOUNT_HEADER: Final = "X-Amz-Source-Account"
+"""In which AWS's own services say for what they call."""
 
 BODY_MISMATCH = "The provided 'x-amz-content-sha256' header does not match what was computed."
 
@@ -74,6 +79,7 @@ class Authenticator:
 
         Raises:
             InvalidSignature: the body or the signature is another one.
+            SourceNotAccepted: a service asks for what its credential does not vouch for.
         """
         claim, key = identification.claim, identification.key
         if claim.body_hash is None:
@@ -81,7 +87,14 @@ class Authenticator:
         elif not hmac.compare_digest(claim.body_hash, body_hash):
             raise InvalidSignature(BODY_MISMATCH)
         principal = key.principal.in_partition(partition_of(claim.region))
-        return Caller(principal, claim.access_key_id, key.account_epoch, key.session)
+        source_arn = _source(key, message) if principal.kind is PrincipalKind.SERVICE else None
+        return Caller(principal, claim.access_key_id, key.account_epoch, key.session, source_arn)
+
+
+def _source(key: AccessKey, message: SignedMessage) -> str:
+    """For what a service asks: its headers are signed, as every `x-amz-` header is, and nobody else's are looked at."""
+    arn, account = (message.headers.get(name) for name in (SOURCE_ARN_HEADER, SOURCE_ACCOUNT_HEADER))
+    return source_of(key.principal.arn, key.source_arns, arn, account)
 
 
 def _fits(key: AccessKey, session_token: str | None) -> bool:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, Values, reader_of
-from entrepot.domain.arn import entity_of, repository_of
+from entrepot.domain.arn import account_of, entity_of, repository_of
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.managed_policy import AWS_ACCOUNT
@@ -43,9 +43,6 @@ _OF_EVERYBODY: Final = frozenset(
     }
 )
 """What can be asked of AWS's managed policies, as if they belonged to whoever asks; nothing changes them."""
-
-_ACCOUNT_FIELD: Final = 4
-"""Of an ARN's six fields: arn, partition, service, region, account, resource."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +153,7 @@ class Authorizer:
 
     async def _resource(self, caller: Caller, action: str, arn: str, view: RepositoryView | None) -> ResourceAccess:
         if arn == ANY_RESOURCE:
-            return ResourceAccess(caller.account_id)
+            return ResourceAccess(caller.home)
         if repository := repository_of(arn):
             owner, name = repository
             if view is not None:
@@ -166,7 +163,7 @@ class Authorizer:
             return await self._access.named_repository(owner, name)
         if entity := entity_of(arn):
             return await self._entity(caller, action, entity)
-        return ResourceAccess(_account_of(arn))
+        return ResourceAccess(account_of(arn))
 
     async def _entity(self, caller: Caller, action: str, entity: tuple[str, EntityKind, str]) -> ResourceAccess:
         if entity[0] == AWS_ACCOUNT:
@@ -222,8 +219,3 @@ def _denied(caller: Caller, action: str, arn: str, decision: Decision) -> Access
     layer = decision.layer.value if decision.layer else None
     is_explicit = bool(decision.decided_by)
     return AccessDenied(caller.principal.arn, action, arn, layer, is_explicit=is_explicit)
-
-
-def _account_of(arn: str) -> str | None:
-    fields = arn.split(":", _ACCOUNT_FIELD + 1)
-    return fields[_ACCOUNT_FIELD] if len(fields) > _ACCOUNT_FIELD + 1 else None

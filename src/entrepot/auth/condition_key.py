@@ -124,14 +124,27 @@ class RequestContext(Mapping[str, Values]):
                 return self.resource_tags.get(key[len(prefix) :])
         return None
 
-    def principal_arn(self) -> str | None:
-        """`aws:PrincipalArn`: of a session, the role; nobody's before a role is assumed with a token."""
+    def principal_account(self) -> str | None:
+        """`aws:PrincipalAccount`: services and providers' users have none."""
+        return None if self._is_nobodys() else self.caller.account_id
+
+    def service_name(self) -> str | None:
+        """`aws:PrincipalServiceName`: services only."""
         principal = self.caller.principal
-        return None if principal.kind is PrincipalKind.FEDERATED else principal.identity_arn or principal.arn
+        return principal.arn if principal.kind is PrincipalKind.SERVICE else None
+
+    def _is_nobodys(self) -> bool:
+        """Whether the caller is of no account: a service, or somebody with a token before a role is assumed."""
+        return self.caller.principal.kind in (PrincipalKind.FEDERATED, PrincipalKind.SERVICE)
+
+    def principal_arn(self) -> str | None:
+        """`aws:PrincipalArn`: of a session, the role; absent for who is of no account."""
+        principal = self.caller.principal
+        return None if self._is_nobodys() else principal.identity_arn or principal.arn
 
     def user_id(self) -> str | None:
         """`aws:userid`."""
-        return None if self.caller.principal.kind is PrincipalKind.FEDERATED else self.caller.user_id
+        return None if self._is_nobodys() else self.caller.user_id
 
     def user_name(self) -> str | None:
         """`aws:username`: users only."""
@@ -160,14 +173,18 @@ _SINGLE: Final[dict[str, Callable[[RequestContext], str | None]]] = {
     "aws:currenttime": lambda c: _iso(c.now),
     "aws:epochtime": lambda c: str(int(c.now.timestamp())),
     "aws:multifactorauthpresent": RequestContext.multi_factor,
-    "aws:principalaccount": lambda c: c.caller.account_id or None,
+    "aws:principalaccount": RequestContext.principal_account,
     "aws:principalarn": RequestContext.principal_arn,
-    "aws:principalisawsservice": lambda _: "false",
+    "aws:principalisawsservice": lambda c: "true" if c.caller.principal.kind is PrincipalKind.SERVICE else "false",
+    "aws:principalservicename": RequestContext.service_name,
+    "aws:principalservicenameslist": RequestContext.service_name,
     "aws:principaltype": lambda c: c.caller.principal.kind.value,
     "aws:referer": lambda c: c.facts.referer,
     "aws:requestedregion": lambda c: c.facts.region,
     "aws:resourceaccount": lambda c: c.resource_account,
     "aws:securetransport": lambda c: "true" if c.facts.is_secure else "false",
+    "aws:sourceaccount": lambda c: c.caller.source_account,
+    "aws:sourcearn": lambda c: c.caller.source_arn,
     "aws:sourceidentity": RequestContext.source_identity,
     "aws:sourceip": lambda c: c.facts.source_ip,
     "aws:tokenissuetime": RequestContext.token_issue_time,

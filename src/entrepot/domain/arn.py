@@ -13,8 +13,16 @@ from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName, parse_repository_name
 
 _FIELDS = 6
+_ACCOUNT = 4
+"""Of an ARN's six fields: arn, partition, service, region, account, resource."""
 _RESOURCE = "repository/"
 _KINDS = frozenset(kind.value for kind in EntityKind)
+
+
+def account_of(text: str) -> str | None:
+    """The account field of an ARN, empty where it has none; None for what is no ARN."""
+    fields = text.split(":", _FIELDS - 1)
+    return fields[_ACCOUNT] if len(fields) == _FIELDS else None
 
 
 def parse_repository_arn(text: str) -> tuple[Registry, RepositoryName]:

@@ -126,6 +126,14 @@ class NeverAllowed(IamError):
         self.sentence = sentence
 
 
+class SourceNotAccepted(IamError):
+    """A service asks for a source that its credential does not vouch for, or for none; `detail` says which."""
+
+    def __init__(self, service: str, detail: str) -> None:
+        super().__init__(service, detail)
+        self.service, self.detail = service, detail
+
+
 class SessionNotAccepted(IamError):
     """A session of a user calls what takes only his own key, as no second factor was shown."""
 

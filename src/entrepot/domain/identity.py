@@ -45,6 +45,8 @@ class AccessKey:
     """Of a temporary key."""
     session_token_hash: bytes | None = field(default=None, repr=False)
     """SHA-256 of the token that must come with a temporary key."""
+    source_arns: tuple[str, ...] = ()
+    """Patterns, of a service's key: for what it can ask."""
 
 
 @dataclass(frozen=True, slots=True)

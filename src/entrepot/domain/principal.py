@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
+from entrepot.domain.arn import account_of
+from entrepot.domain.managed_policy import AWS_ACCOUNT
+
 
 class PrincipalKind(Enum):
     """Kinds of principals, as `aws:PrincipalType` names them."""
@@ -20,6 +23,8 @@ class PrincipalKind(Enum):
     """A session of a role: roles themselves have no credentials."""
     FEDERATED = "Federated"
     """Somebody whom an identity provider vouches for, before a role is assumed; of no account."""
+    SERVICE = "AWSService"
+    """A service, such as `lambda.amazonaws.com`; of no account but AWS's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +35,15 @@ class Principal:
     unique_id: str
     """Never reused: the account id for root, AIDA… for users, AROA… for roles."""
     arn: str
-    """As requests show it: of a role's session, `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`."""
+    """As requests show it: of a role's session, `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`; of a service, its
+    name."""
     kind: PrincipalKind = PrincipalKind.ROOT
     identity_arn: str = ""
     """Of whom the policies are: the user's, or the role's behind a session; empty for root."""
 
     def in_partition(self, partition: str) -> Principal:
         """The same principal as a partition writes its ARNs."""
-        if self.arn.startswith(f"arn:{partition}:"):
+        if self.arn.startswith(f"arn:{partition}:") or self.kind is PrincipalKind.SERVICE:
             return self
         arns = (f"arn:{partition}:{arn.split(':', 2)[2]}" if arn else "" for arn in (self.arn, self.identity_arn))
         arn, identity_arn = arns
@@ -80,11 +86,23 @@ class Caller:
     """Access epoch of the caller's account in this request: what was cached at another one is void."""
     session: Session | None = None
     """Of temporary credentials."""
+    source_arn: str | None = None
+    """Of a service: for what it asks; its credential vouches for that."""
 
     @property
     def account_id(self) -> str:
         """The account that the caller belongs to."""
         return self.principal.account_id
+
+    @property
+    def source_account(self) -> str | None:
+        """Of a service: for whose sake it asks."""
+        return account_of(self.source_arn) if self.source_arn else None
+
+    @property
+    def home(self) -> str:
+        """The account that is meant where a request names none."""
+        return self.source_account or self.account_id
 
     @property
     def user_id(self) -> str:
@@ -99,6 +117,11 @@ def root_of(account_id: str, partition: str = "aws") -> Principal:
     return Principal(account_id, account_id, f"arn:{partition}:iam::{account_id}:root")
 
 
+def service_of(name: str, unique_id: str) -> Principal:
+    """A service, by one of its credentials; policies know it by name."""
+    return Principal(AWS_ACCOUNT, unique_id, name, PrincipalKind.SERVICE)
+
+
 def federated_of(provider_arn: str) -> Principal:
     """Whom a provider vouches for; policies know him as the provider."""
     return Principal("", provider_arn, provider_arn, PrincipalKind.FEDERATED)
@@ -107,9 +130,11 @@ def federated_of(provider_arn: str) -> Principal:
 def principal_of(
     account_id: str, unique_id: str, path: str | None, name: str | None, session: Session | None
 ) -> Principal:
-    """Whose a key is: root's, a user's at `path` and `name`, or a role's with a session that has a name."""
+    """Whose a key is: root's, a service's, a user's at `path` and `name`, or a role's with a named session."""
     if unique_id == account_id:
         return root_of(account_id)
+    if account_id == AWS_ACCOUNT and name is not None:
+        return service_of(name, unique_id)
     if path is None or name is None:
         raise ValueError(unique_id)  # keys go with their user or role
     if session is not None and session.name is not None:

@@ -23,7 +23,7 @@ from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.evaluate import Policies, RegistryScope
 from entrepot.domain.policy.index import PolicySet
-from entrepot.domain.policy.principal import Subject, federated, root, session, user
+from entrepot.domain.policy.principal import Subject, federated, root, service, session, user
 from entrepot.domain.policy.saved import SavedPolicy, with_unique_ids
 from entrepot.domain.policy.statement import Policy
 from entrepot.domain.principal import Caller, PrincipalKind
@@ -101,7 +101,7 @@ class AccessService:
 
     def kept_caller(self, caller: Caller) -> CallerAccess | None:
         """What belongs to a caller, if it is known at the epoch that the caller has."""
-        entry = self._callers.get((caller.access_key_id, caller.principal.arn))
+        entry = self._callers.get((caller.access_key_id, caller.principal.arn, caller.source_arn))
         return entry[1] if entry is not None and entry[0] == caller.epoch else None
 
     async def caller(self, caller: Caller) -> CallerAccess:
@@ -109,8 +109,10 @@ class AccessService:
         found = self.kept_caller(caller)
         if found is None:
             found = await self._make_caller(caller)
-            # The same key belongs to somebody with another ARN in a region of another partition.
-            _keep(self._callers, (caller.access_key_id, caller.principal.arn), caller.epoch, found)
+            # The same key belongs to somebody with another ARN in a region of another partition, and one of a service
+            # asks for many sources, on which decisions depend.
+            place = caller.access_key_id, caller.principal.arn, caller.source_arn
+            _keep(self._callers, place, caller.epoch, found)
         return found
 
     async def repository(self, owner: Registry, epoch: int | None, repository_id: int | None) -> ResourceAccess:
@@ -184,6 +186,8 @@ class AccessService:
             return CallerAccess(root(principal.account_id), PolicySet(), None, None, {})
         if principal.kind is PrincipalKind.FEDERATED:
             return CallerAccess(federated(principal.arn), PolicySet(), None, None, {})
+        if principal.kind is PrincipalKind.SERVICE:
+            return CallerAccess(service(principal.arn), PolicySet(), None, None, {})
         standing = _kept(self._standings, principal.unique_id, caller.epoch)
         if standing is None:
             loaded = await self._database.read(lambda c: load_standing(c, self._aws, principal.unique_id))

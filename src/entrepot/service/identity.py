@@ -5,6 +5,8 @@ Spec: IAM user guide, "AWS account root user"; the security design, "Identity".
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import Connection
 
 from entrepot.domain.identity import (
@@ -18,6 +20,7 @@ from entrepot.domain.identity import (
     check_account_id,
 )
 from entrepot.domain.key import ACCESS_KEY_PURPOSE
+from entrepot.domain.managed_policy import AWS_ACCOUNT
 from entrepot.domain.principal import principal_of, root_of
 from entrepot.domain.session_record import read_session
 from entrepot.service.context import Context
@@ -163,12 +166,15 @@ class IdentityService:
         secret = self._key.unseal(ACCESS_KEY_PURPOSE, row.sealed_secret, row.id).decode()
         session = read_session(row.session) if row.session is not None else None
         principal = principal_of(row.account_id, row.unique_id, row.path, row.name, session)
-        return AccessKey(row.id, principal, secret, row.is_active, row.access_epoch, session, row.session_token)
+        sources = tuple(json.loads(row.source_arns)) if row.source_arns is not None else ()
+        return AccessKey(
+            row.id, principal, secret, row.is_active, row.access_epoch, session, row.session_token, sources
+        )
 
 
 def _get_account(connection: Connection, account_id: str) -> Account:
     found = rows.find_account(connection, account_id)
-    if found is None:
+    if found is None or account_id == AWS_ACCOUNT:
         raise AccountNotFound(account_id)
     return found
 
@@ -179,5 +185,5 @@ def _active_root_keys(connection: Connection, account_id: str) -> list[str]:
 
 
 def _hold_account(connection: Connection, account_id: str) -> None:
-    if not rows.hold_account(connection, account_id):
+    if account_id == AWS_ACCOUNT or not rows.hold_account(connection, account_id):
         raise AccountNotFound(account_id)

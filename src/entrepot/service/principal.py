@@ -1,7 +1,8 @@
 """Principals by the names that operators call them, as the callers that requests would have.
 
-`123456789012`, `arn:aws:iam::123456789012:root`, ARNs of users, roles and sessions of roles, and unique ids (of a
-session `AROA…:NAME`). A role stands for a session of it; a session is taken as a living key has it, if there is one.
+`123456789012`, `arn:aws:iam::123456789012:root`, ARNs of users, roles and sessions of roles, unique ids (of a session
+`AROA…:NAME`), and names of services. A role stands for a session of it; a session is taken as a living key has it, if
+there is one.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from sqlalchemy import Connection
 
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.domain.identity import AccountNotFound, OperatorError
-from entrepot.domain.principal import Caller, Session, role_session_of, root_of, user_of
+from entrepot.domain.principal import Caller, Session, role_session_of, root_of, service_of, user_of
+from entrepot.domain.service_principal import is_name
 from entrepot.domain.session_record import read_session
 from entrepot.store.metadata.base import to_micros
 from entrepot.store.metadata.iam_entity import find_entity, find_entity_by_id
 from entrepot.store.metadata.identity import find_account, list_sessions
+from entrepot.store.metadata.service_principal import list_service_principals
 
 SESSION_NAME: Final = "explained"
 """Of the session that a role stands for."""
@@ -30,7 +33,8 @@ _SESSION = re.compile(r"arn:[a-z-]+:sts::([0-9]{12}):assumed-role/([^/]+)/([^/]+
 _UNIQUE_ID = re.compile(r"(A[A-Z]{3}[A-Z0-9]{12,124})(?::([^:]+))?")
 
 FORMS: Final = (
-    "the ARN of a user, a role, a session of a role or an account's root, an account id of 12 digits, or a unique id"
+    "the ARN of a user, a role, a session of a role or an account's root, an account id of 12 digits, a unique id, or a"
+    " service such as lambda.amazonaws.com"
 )
 
 
@@ -52,7 +56,7 @@ class FoundPrincipal:
 
 def is_principal(text: str) -> bool:
     """Whether a text has one of the forms."""
-    return any(form.fullmatch(text) for form in (_ROOT, _USER_OR_ROLE, _SESSION, _UNIQUE_ID))
+    return any(form.fullmatch(text) for form in (_ROOT, _USER_OR_ROLE, _SESSION, _UNIQUE_ID)) or is_name(text)
 
 
 def find_principal(connection: Connection, text: str, now: datetime) -> FoundPrincipal:
@@ -72,7 +76,13 @@ def find_principal(connection: Connection, text: str, now: datetime) -> FoundPri
         return _session(connection, role, found[3], now)
     if found := _UNIQUE_ID.fullmatch(text):
         return _of_unique_id(connection, found[1], found[2], now)
+    if is_name(text):
+        return FoundPrincipal(Caller(service_of(text, text), ""), _service_remark(connection, text))
     raise PrincipalUnknown(text)
+
+
+def _service_remark(connection: Connection, name: str) -> str | None:
+    return None if list_service_principals(connection, name) else f"{name} has no credentials: nobody asks as it"
 
 
 def _root(connection: Connection, account_id: str) -> FoundPrincipal:

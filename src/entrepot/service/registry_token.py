@@ -72,7 +72,8 @@ class RegistryTokenService:
             expires_at = min(expires_at, to_micros(caller.session.expires_at))
         key = self._key.signing_key(PURPOSE)
         token_id = base64.urlsafe_b64encode(self._context.random_bytes(ID_BYTES)).rstrip(b"=").decode()
-        holder = rows.LiveToken(caller.account_id, caller.principal.unique_id, caller.access_key_id, 0)
+        who = caller.account_id, caller.principal.unique_id, caller.access_key_id
+        holder = rows.LiveToken(*who, 0, source_arn=caller.source_arn)
         await self._database.write(
             lambda connection: rows.insert_registry_token(connection, token_id, holder, issued_at, expires_at)
         )
@@ -136,7 +137,7 @@ class RegistryTokenService:
         session = read_session(row.session) if row.session is not None else None
         principal = principal_of(row.account_id, row.unique_id, row.path, row.name, session)
         principal = principal.in_partition(partition_of(token.registry.region))
-        caller = Caller(principal, row.access_key_id, row.access_epoch, session)
+        caller = Caller(principal, row.access_key_id, row.access_epoch, session, row.source_arn)
         _remember(self._callers, token.id, caller, self._sessions_max)
         return caller
 

@@ -20,7 +20,7 @@ from entrepot.domain.limit import (
     ROOT_SESSION_SECONDS_MAX,
     USER_SESSION_SECONDS_DEFAULT,
 )
-from entrepot.domain.managed_policy import AwsPolicies
+from entrepot.domain.managed_policy import AWS_ACCOUNT, AwsPolicies
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.fault import PolicyInvalid
 from entrepot.domain.principal import Caller, Principal, PrincipalKind, Session, role_session_of
@@ -110,7 +110,7 @@ class SessionService:
             ValidationFailed: there is no such key.
         """
         row = await self._database.lookup(lambda connection: rows.find_access_key(connection, access_key_id))
-        if row is None:
+        if row is None or row.account_id == AWS_ACCOUNT:
             raise ValidationFailed(f"The access key {access_key_id} does not exist")
         return row.account_id
 

@@ -10,9 +10,10 @@ import pytest
 
 from entrepot.auth.authenticate import Authenticator
 from entrepot.domain.error import InvalidSignature, UnrecognizedClient
+from entrepot.domain.iam_error import SourceNotAccepted
 from entrepot.domain.identity import AccessKey
-from entrepot.domain.principal import root_of
-from tests.support.signing import KEY_ID, SECRET, presigned, signed
+from entrepot.domain.principal import Caller, root_of, service_of
+from tests.support.signing import KEY_ID, SECRET, changed, presigned, signed
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 URL = "http://127.0.0.1:5000/"
@@ -86,3 +87,40 @@ async def test_a_stated_body_hash_is_verified_before_and_compared_after() -> Non
         doorman.confirm(request, identified, hashlib.sha256(b"other").hexdigest())
     with pytest.raises(InvalidSignature):
         await wrong.identify(request, "ecr")
+
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
+SERVICE = replace(KEY, principal=service_of("lambda.amazonaws.com", KEY_ID), source_arns=(f"{FUNCTION}*",))
+
+
+async def caller_of(key: AccessKey, headers: dict[str, str], scope: tuple[str, str] = ("us-east-1", "ecr")) -> Caller:
+    request, doorman = signed("POST", URL, NOW, headers, BODY, scope=scope), authenticator(Keys(key))
+    return doorman.confirm(request, await doorman.identify(request, "ecr"), BODY_HASH)
+
+
+@pytest.mark.parametrize("scope", [("us-east-1", "ecr"), ("cn-north-1", "ecr")])
+async def test_a_service_says_for_what_it_asks(scope: tuple[str, str]) -> None:
+    caller = await caller_of(SERVICE, {"X-Amz-Source-Arn": f"{FUNCTION}a"}, scope)
+
+    assert (caller.principal.arn, caller.source_arn) == ("lambda.amazonaws.com", f"{FUNCTION}a")
+    assert (caller.source_account, caller.home, caller.account_id) == ("123456789012", "123456789012", "aws")
+
+
+async def test_a_service_that_says_too_little_or_too_much() -> None:
+    account = {"X-Amz-Source-Account": "210987654321"}
+    for headers in ({}, account, {"X-Amz-Source-Arn": f"{FUNCTION}a"} | account):
+        with pytest.raises(SourceNotAccepted):
+            await caller_of(SERVICE, headers)
+
+
+async def test_what_others_say_is_not_looked_at() -> None:
+    caller = await caller_of(KEY, {"X-Amz-Source-Arn": f"{FUNCTION}a", "X-Amz-Source-Account": "123456789012"})
+
+    assert (caller.source_arn, caller.source_account, caller.home) == (None, None, "123456789012")
+
+
+async def test_a_source_that_is_not_signed_is_none() -> None:
+    request = changed(signed("POST", URL, NOW, body=BODY), add=[("X-Amz-Source-Arn", f"{FUNCTION}a")])
+    for key in (SERVICE, KEY):
+        with pytest.raises(InvalidSignature):
+            await authenticator(Keys(key)).identify(request, "ecr")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from entrepot.auth.condition_key import CLOCK_KEYS, RequestContext, RequestFacts, reader_of
-from entrepot.domain.principal import Caller, Session, role_session_of, root_of, user_of
+from entrepot.domain.principal import Caller, Session, role_session_of, root_of, service_of, user_of
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 ACCOUNT = "123456789012"
@@ -19,6 +19,8 @@ SESSION = Session(NOW - timedelta(minutes=5), NOW + timedelta(hours=1), "deploy"
 ROOT = Caller(root_of(ACCOUNT), "AKIA")
 USER = Caller(user_of(ACCOUNT, "AIDAUSER", "/team/", "mia"), "AKIB")
 ROLE = Caller(role_session_of(ACCOUNT, "AROAROLE", "/team/", "builder", "deploy"), "ASIA", session=SESSION)
+FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"
+SERVICE = Caller(service_of("lambda.amazonaws.com", "AKIC"), "AKIC", source_arn=FUNCTION)
 
 TABLE = [
     (ROOT, "aws:principalarn", "arn:aws:iam::123456789012:root"),
@@ -46,6 +48,18 @@ TABLE = [
     (USER, "aws:principalorgid", None),
     (USER, "aws:sourcevpce", None),
     (USER, "aws:sourcearn", None),
+    (USER, "aws:sourceaccount", None),
+    (USER, "aws:principalservicename", None),
+    (SERVICE, "aws:sourcearn", FUNCTION),
+    (SERVICE, "aws:sourceaccount", ACCOUNT),
+    (SERVICE, "aws:principalisawsservice", "true"),
+    (SERVICE, "aws:principalservicename", "lambda.amazonaws.com"),
+    (SERVICE, "aws:principalservicenameslist", "lambda.amazonaws.com"),
+    (SERVICE, "aws:principalarn", None),
+    (SERVICE, "aws:principalaccount", None),
+    (SERVICE, "aws:userid", None),
+    (SERVICE, "aws:username", None),
+    (SERVICE, "aws:viaawsservice", "false"),
     (USER, "aws:sourceip", "10.1.2.3"),
     (USER, "aws:securetransport", "true"),
     (USER, "aws:requestedregion", "eu-west-1"),

@@ -2,7 +2,7 @@
 
 entrepot serve | connect | login | verify | backup | restore | gc | maintenance on|off|status | keys rotate
 entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | admin whoami
-admin oidc list|show|set-jwks|unset-jwks|set-ca|unset-ca
+admin oidc list|show|set-jwks|unset-jwks|set-ca|unset-ca | admin service-principal create|list|show|delete
 k8s print-config | version
 """
 
@@ -26,6 +26,7 @@ from entrepot.app.cli.oidc import oidc
 from entrepot.app.cli.output import say
 from entrepot.app.cli.policy import policy
 from entrepot.app.cli.serve import serve
+from entrepot.app.cli.service_principal import service_principal
 from entrepot.app.cli.verify import verify
 from entrepot.app.cli.whoami import whoami
 
@@ -39,6 +40,7 @@ app = typer.Typer(
 admin = typer.Typer(help="Change accounts and keys on the server's own machine, running or not.", no_args_is_help=True)
 admin.add_typer(account, name="account")
 admin.add_typer(oidc, name="oidc")
+admin.add_typer(service_principal, name="service-principal")
 admin.command()(whoami)
 app.add_typer(admin, name="admin")
 app.command()(serve)

@@ -23,8 +23,8 @@ Principal = Annotated[
     typer.Option(
         "--principal",
         metavar="ARN",
-        help="User, session (arn:aws:sts::…:assumed-role/ROLE/NAME), role (stands for a session of it), account, or"
-        " unique id.",
+        help="User, session (arn:aws:sts::…:assumed-role/ROLE/NAME), role (stands for a session of it), account,"
+        " unique id, or service (with --context aws:SourceArn=ARN).",
     ),
 ]
 Action = Annotated[str, typer.Option("--action", metavar="ACTION", help="Such as ecr:PutImage.")]

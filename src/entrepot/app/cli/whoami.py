@@ -22,6 +22,7 @@ SETTINGS = ("config", "data_dir", "database_url", "aws_policies")
 
 _WIDTH = 14
 """Characters of the names of the lines."""
+_KINDS = {"Account": "root", "User": "user", "AssumedRole": "session of a role", "AWSService": "service"}
 
 ProfileName = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="AWS profile that has the key.")]
 KeyId = Annotated[str | None, typer.Option("--access-key-id", metavar="ID", help="The key.")]
@@ -47,6 +48,9 @@ def whoami(settings: Settings, profile: ProfileName = None, access_key_id: KeyId
 def _to_lines(found: Identity) -> Iterator[tuple[str, str]]:
     yield "access key", f"{found.key.id} (from {found.key.source})"
     yield "state", _state(found)
+    if found.source_arns:
+        yield from _service_lines(found)
+        return
     yield "account", f"{found.account.id} ({found.account.name})"
     yield "kind", _kind(found)
     yield "arn", found.principal.arn
@@ -62,6 +66,13 @@ def _to_lines(found: Identity) -> Iterator[tuple[str, str]]:
     yield "tags", _joined(f"{key}={value}" for key, value in found.standing.tags.items())
 
 
+def _service_lines(found: Identity) -> Iterator[tuple[str, str]]:
+    yield "kind", _kind(found)
+    yield "name", found.principal.arn
+    yield from (("source", source) for source in found.source_arns)
+    yield "policies", "those of repositories, roles and keys that name it"
+
+
 def _session_lines(session: Session) -> Iterator[tuple[str, str]]:
     name = session.name or "of GetSessionToken"
     yield "session", f"{name}, from {_time(session.issued_at)} to {_time(session.expires_at)}"
@@ -73,7 +84,7 @@ def _session_lines(session: Session) -> Iterator[tuple[str, str]]:
 
 def _kind(found: Identity) -> str:
     """What the principal is, in a word."""
-    return {"Account": "root", "User": "user", "AssumedRole": "session of a role"}[found.principal.kind.value]
+    return _KINDS[found.principal.kind.value]
 
 
 def _state(found: Identity) -> str:
@@ -105,6 +116,7 @@ def _to_json(found: Identity) -> dict[str, Any]:
         "policies": [name for name, _ in found.standing.identity],
         "boundary": found.standing.boundary[0] if found.standing.boundary else None,
         "tags": dict(found.standing.tags),
+        "sourceArns": list(found.source_arns),
     }
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from entrepot.domain.identity import Account
+from entrepot.domain.managed_policy import AWS_ACCOUNT
 from entrepot.store.metadata.base import from_micros, insert
-from entrepot.store.metadata.schema import access_key, account, iam_entity
+from entrepot.store.metadata.schema import access_key, account, iam_entity, service_principal
 
 _FIND_KEY = (
     select(
@@ -23,10 +24,12 @@ _FIND_KEY = (
         access_key.c.session,
         access_key.c.session_token,
         iam_entity.c.path,
-        iam_entity.c.name,
+        func.coalesce(iam_entity.c.name, service_principal.c.name),
+        service_principal.c.source_arns,
     )
     .join(account, account.c.id == access_key.c.account_id)
     .outerjoin(iam_entity, iam_entity.c.id == access_key.c.unique_id)
+    .outerjoin(service_principal, service_principal.c.id == access_key.c.id)
     .where(access_key.c.id == bindparam("key_id"))
 )
 
@@ -46,6 +49,8 @@ class AccessKeyRow:
     session_token: bytes | None = None
     path: str | None = None
     name: str | None = None
+    source_arns: str | None = None
+    """JSON list of patterns, of a service's key."""
 
 
 def insert_account(connection: Connection, account_id: str, name: str, now_micros: int) -> bool:
@@ -56,8 +61,9 @@ def insert_account(connection: Connection, account_id: str, name: str, now_micro
 
 
 def list_accounts(connection: Connection) -> list[Account]:
-    """All accounts by id."""
-    return [_to_account(row) for row in connection.execute(select(account).order_by(account.c.id))]
+    """All accounts by id; AWS's own, of services, is nobody's."""
+    statement = select(account).where(account.c.id != AWS_ACCOUNT).order_by(account.c.id)
+    return [_to_account(row) for row in connection.execute(statement)]
 
 
 def find_account(connection: Connection, account_id: str) -> Account | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from entrepot.store.metadata.schema import access_key, account, iam_entity, registry_token
+from entrepot.store.metadata.schema import access_key, account, iam_entity, registry_token, service_principal
 
 _INSERT = insert(registry_token)
 _FIND_LIVE = (
@@ -17,7 +17,8 @@ _FIND_LIVE = (
         account.c.access_epoch,
         access_key.c.session,
         iam_entity.c.path,
-        iam_entity.c.name,
+        func.coalesce(iam_entity.c.name, service_principal.c.name),
+        registry_token.c.source_arn,
     )
     .join(account, account.c.id == registry_token.c.account_id)
     .join(
@@ -25,6 +26,7 @@ _FIND_LIVE = (
         (access_key.c.id == registry_token.c.access_key_id) & (access_key.c.unique_id == registry_token.c.unique_id),
     )
     .outerjoin(iam_entity, iam_entity.c.id == registry_token.c.unique_id)
+    .outerjoin(service_principal, service_principal.c.id == registry_token.c.access_key_id)
     .where(registry_token.c.id == bindparam("token"), access_key.c.is_active)
 )
 
@@ -41,6 +43,8 @@ class LiveToken:
     """JSON, of a temporary key: a token carries the whole session of the key that it was made with."""
     path: str | None = None
     name: str | None = None
+    source_arn: str | None = None
+    """Of a service's token: for what it asked."""
 
 
 def insert_registry_token(
@@ -53,6 +57,7 @@ def insert_registry_token(
         "unique_id": holder.unique_id,
         "access_key_id": holder.access_key_id,
         "session": "{}",
+        "source_arn": holder.source_arn,
         "issued_at": issued_at,
         "expires_at": expires_at,
     }

@@ -21,7 +21,7 @@ import structlog
 
 from entrepot.auth.authenticate import Authenticator
 from entrepot.auth.condition_key import RequestFacts, Values
-from entrepot.auth.credential_limit import check_credential
+from entrepot.auth.credential_limit import check_credential, needs_no_permission
 from entrepot.domain.error import (
     AccessDenied,
     InvalidSignature,
@@ -170,12 +170,12 @@ class AwsGateway:
 
     async def _authorise(self, request: HttpRequest, opened: Opened, region: str, hold: Hold) -> Call:
         row, caller, parameters = opened.row, opened.caller, opened.parameters
-        target = target_of(row.resource, Registry(caller.account_id, region), parameters, caller.principal)
+        target = target_of(row.resource, Registry(caller.home, region), parameters, caller.principal)
         identity = opened.web_identity
         keys = keys_of(row.service, parameters) | (identity.trust_keys() if identity else {})
         facts = _facts(request, region, keys)
-        check_credential(caller, row.action)
-        is_open = row.resource is ResourceKind.CALLER
+        check_credential(caller, row.action, target.arns)
+        is_open = row.resource is ResourceKind.CALLER or needs_no_permission(caller, row.action)
         check = self._authorizer.check_unforbidden if is_open else self._authorizer.check
         for action in row.actions(parameters, caller.session):
             await check(caller, action, target.arns, facts)

@@ -130,6 +130,7 @@ def test_a_user_as_json(whoami: Command) -> None:
         "policies": ["user/mia/own", PULL_ONLY],
         "boundary": FENCE,
         "tags": {"Team": "web"},
+        "sourceArns": [],
     }
 
 

@@ -15,6 +15,7 @@ from entrepot.store.metadata.schema.account import (
     master_key_check,
     registry,
     registry_token,
+    service_principal,
     signing_key,
 )
 from entrepot.store.metadata.schema.base import metadata
@@ -74,6 +75,7 @@ __all__ = [
     "repository_blob",
     "repository_policy",
     "resource_tag",
+    "service_principal",
     "set_aside_row",
     "signing_key",
     "tag",

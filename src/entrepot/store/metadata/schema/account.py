@@ -55,6 +55,16 @@ access_key = Table(
     Index(None, "expires_at"),
 )
 
+service_principal = Table(
+    "service_principal",
+    metadata,
+    Column("id", Name, ForeignKey(access_key.c.id), primary_key=True),  # each is one key, of the account `aws`
+    Column("name", Name, nullable=False),  # lambda.amazonaws.com
+    Column("source_arns", Text, nullable=False),  # JSON list of patterns
+    Column("created_at", Long, nullable=False),
+    Index(None, "name"),
+)
+
 registry_token = Table(
     "registry_token",
     metadata,
@@ -63,6 +73,7 @@ registry_token = Table(
     Column("unique_id", Name, nullable=False),
     Column("access_key_id", Name, nullable=False),
     Column("session", Text, nullable=False),  # JSON: policies, tags, source identity of the session
+    Column("source_arn", Text),  # of a service's token: for what it asked
     Column("issued_at", Long, nullable=False),
     Column("expires_at", Long, nullable=False),
     Index(None, "expires_at"),

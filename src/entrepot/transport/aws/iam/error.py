@@ -93,6 +93,9 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     iam.ValidationFailed: Row("ValidationError", lambda e: e.detail),
     iam.NotModifiable: Row("UnmodifiableEntity", lambda e: e.detail),
     iam.NeverAllowed: Row("AccessDeniedException", lambda e: e.sentence),
+    iam.SourceNotAccepted: Row(
+        "AccessDeniedException", lambda e: f"Service: {e.service} is not authorized: {e.detail}"
+    ),
     iam.SessionNotAccepted: Row(
         "UnrecognizedClientException", lambda _: "The security token included in the request is invalid."
     ),
