@@ -3,6 +3,8 @@
 What was opened is kept for a minute, so that pulls go on through short outages and a busy repository asks once; when
 a key is disabled there, it takes as long until nothing is served any more. After a failure nobody waits for a moment.
 
+This module is imported only where there is such a KMS: its client takes a tenth of a second to load.
+
 Spec: KMS API; STORAGE of the design, "Encryption".
 """
 
@@ -17,6 +19,9 @@ from functools import cached_property
 from typing import Any, Final
 
 import structlog
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
 from entrepot.domain.key_provider import DataKey, KeyProviderAway, KeyRefused, ProvidedKey
 
@@ -131,8 +136,6 @@ class RemoteKms:
             raise
 
     def _call(self, operation: str, arn: str, parameters: Mapping[str, Any]) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 (only where there is such a KMS)
-
         try:
             return getattr(self._client, operation)(**parameters)
         except ClientError as error:
@@ -146,9 +149,6 @@ class RemoteKms:
 
     @cached_property
     def _client(self) -> Any:
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.session import Session  # noqa: PLC0415
-
         key, secret = self._endpoint.credentials or (None, None)
         config = Config(
             connect_timeout=CONNECT_SECONDS,
