@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.credentials import JSONFileCache, ReadOnlyCredentials, create_credential_resolver
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.exceptions import ClientError as ServiceError
+from botocore.parsers import ResponseParserError
 
 from entrepot.clients.client_error import ClientError, NoCredentials
 
@@ -120,7 +121,7 @@ def said_in_one_line() -> Iterator[None]:
     except ServiceError as error:
         answer = error.response.get("Error", {})
         raise ClientError(_one_line(f"{answer.get('Code')}: {answer.get('Message')}")) from error
-    except (BotoCoreError, HTTPClientError, OSError, ValueError) as error:
+    except (BotoCoreError, HTTPClientError, ResponseParserError, OSError, ValueError) as error:
         raise ClientError(_one_line(str(error))) from error
 
 

@@ -1,6 +1,6 @@
 """The command line: nouns and verbs, each in its own module, loaded when it is called.
 
-entrepot serve | connect | login | verify | backup | restore | gc | maintenance on|off|status | keys rotate
+entrepot serve | connect | login | agent | verify | backup | restore | gc | maintenance on|off|status | keys rotate
 entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | admin whoami
 admin oidc list|show|set-jwks|unset-jwks|set-ca|unset-ca | admin service-principal create|list|show|delete
 k8s print-config | version
@@ -14,6 +14,7 @@ import typer
 
 from entrepot import __version__
 from entrepot.app.cli.account import account
+from entrepot.app.cli.agent import agent
 from entrepot.app.cli.backup import backup, restore
 from entrepot.app.cli.connect import connect
 from entrepot.app.cli.gc import gc as collect_garbage
@@ -46,6 +47,7 @@ app.add_typer(admin, name="admin")
 app.command()(serve)
 app.command()(connect)
 app.command()(login)
+app.command()(agent)
 app.command()(verify)
 app.command()(backup)
 app.command()(restore)
