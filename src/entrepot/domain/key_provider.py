@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from entrepot.domain.error import RegistryError
+from entrepot.domain.error import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class DataKey:
     wrapped: bytes
 
 
-class KeyRefused(RegistryError):
+class KeyRefused(Unavailable):
     """The provider answered, and refused; `code` is its error's, such as `DisabledException`."""
 
     def __init__(self, arn: str, code: str, detail: str) -> None:
@@ -38,7 +38,7 @@ class KeyRefused(RegistryError):
         self.arn, self.code, self.detail = arn, code, detail
 
 
-class KeyProviderAway(RegistryError):
+class KeyProviderAway(Unavailable):
     """The provider could not be asked; `detail` says why, for the log."""
 
     def __init__(self, detail: str) -> None:

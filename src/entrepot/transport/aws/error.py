@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from entrepot.domain import error as domain
-from entrepot.domain import policy_error
+from entrepot.domain import key_provider, policy_error
 from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
 from entrepot.transport.aws.error_row import Row
 from entrepot.transport.aws.iam.error import ROWS as IAM_ROWS
@@ -296,6 +296,16 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
         "ServiceUnavailable", _say("The storage of the registry cannot be reached; try again"), 503
     ),
     domain.KeyUnavailable: Row("KmsException", _detail, members=lambda e: {"kmsError": e.detail}),
+    key_provider.KeyRefused: Row(
+        "KmsException",
+        lambda e: f"The key {e.arn} cannot be used: {e.code}: {e.detail}",
+        members=lambda e: {"kmsError": e.code},
+    ),
+    key_provider.KeyProviderAway: Row(
+        "KmsException",
+        lambda _: "The KMS that has the key is away: try again",
+        members=lambda _: {"kmsError": "KMSInternalException"},
+    ),
     **IAM_ROWS,
     **KMS_ROWS,
 }

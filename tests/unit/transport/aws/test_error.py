@@ -10,6 +10,7 @@ import pytest
 from entrepot.domain import error as domain
 from entrepot.domain.digest import Digest
 from entrepot.domain.iam_error import PolicyBond
+from entrepot.domain.key_provider import KeyProviderAway, KeyRefused
 from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.registry import Registry
 from entrepot.transport.aws.error import ROWS, fault_of, internal_failure
@@ -241,3 +242,12 @@ def test_members_beside_the_message() -> None:
 def test_the_unexpected_says_nothing() -> None:
     assert internal_failure().status == 500
     assert internal_failure().code == "InternalFailure"
+
+
+def test_what_a_kms_elsewhere_refuses_and_that_it_is_away() -> None:
+    refused = fault_of(KeyRefused("arn:key", "DisabledException", "arn:key is disabled."), None)
+    assert (refused.code, refused.members) == ("KmsException", {"kmsError": "DisabledException"})
+    assert refused.message == "The key arn:key cannot be used: DisabledException: arn:key is disabled."
+    away = fault_of(KeyProviderAway("http://10.0.0.1 refuses"), None)
+    assert (away.code, away.members) == ("KmsException", {"kmsError": "KMSInternalException"})
+    assert "10.0.0.1" not in away.message, "where it is, is the operator's business"
