@@ -60,7 +60,7 @@ def root_key(settings: Settings, account_id: str, *, rotates: bool) -> AccessKey
     )
 
 
-def write_key(settings: Settings, key: AccessKey, profile: str) -> None:
+def write_key(settings: Settings, profile: str, key_id: str, secret: str) -> None:
     """Write a key to an AWS profile that leads to the server of this data directory.
 
     Raises:
@@ -70,7 +70,7 @@ def write_key(settings: Settings, key: AccessKey, profile: str) -> None:
     urls = server.listeners if server else [one.local_url for one in settings.listeners]
     url = next((one for one in urls if one.startswith("http:")), urls[0])
     try:
-        write_profile(Profile(profile, settings.region, url, key.id, key.secret))
+        write_profile(Profile(profile, settings.region, url, key_id, secret))
     except ProfileError as error:
         raise CommandError(str(error)) from error
 

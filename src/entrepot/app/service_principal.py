@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from entrepot.app.admin import write_key
 from entrepot.app.config import Settings
-from entrepot.app.workbench import Workbench, run
+from entrepot.app.workbench import CommandError, Workbench, run
 from entrepot.domain.service_principal import ServicePrincipal
 from entrepot.service.service_principal import NewServicePrincipal, ServicePrincipalService
 
 T = TypeVar("T")
 
 
-def create(settings: Settings, name: str, source_arns: Sequence[str]) -> NewServicePrincipal:
-    """Make a credential of a service.
+def create(settings: Settings, name: str, source_arns: Sequence[str], profile: str | None) -> NewServicePrincipal:
+    """Make a credential of a service, written to an AWS profile if one is named.
 
     Raises:
-        CommandError: the name or a pattern is none, or the database cannot be used.
+        CommandError: the name or a pattern is none, or the database or the files of profiles cannot be used.
     """
-    return _with_service(settings, lambda service: service.create(name, source_arns))
+    made = _with_service(settings, lambda service: service.create(name, source_arns))
+    if profile:
+        _write_profile(settings, made, profile)
+    return made
 
 
 def list_all(settings: Settings) -> Sequence[ServicePrincipal]:
@@ -47,6 +51,15 @@ def delete(settings: Settings, which: str) -> Sequence[ServicePrincipal]:
         CommandError: there is none, or the database cannot be used.
     """
     return _with_service(settings, lambda service: service.delete(which))
+
+
+def _write_profile(settings: Settings, made: NewServicePrincipal, profile: str) -> None:
+    """Write it, or leave nothing behind: nobody knows the secret of a credential that could not be written."""
+    try:
+        write_key(settings, profile, made.principal.access_key_id, made.secret)
+    except CommandError:
+        delete(settings, made.principal.access_key_id)
+        raise
 
 
 def _with_service(settings: Settings, act: Callable[[ServicePrincipalService], Awaitable[T]]) -> T:

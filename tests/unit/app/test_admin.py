@@ -84,6 +84,6 @@ def test_the_key_goes_to_a_profile(settings: Settings, tmp_path: Path, monkeypat
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     _, key = admin.create_account(settings, ACCOUNT, "second")
-    admin.write_key(settings, key, "second")
+    admin.write_key(settings, "second", key.id, key.secret)
     assert f"[second]\naws_access_key_id = {key.id}\n" in (tmp_path / "credentials").read_text()
     assert "endpoint_url = http://127.0.0.1:5000\n" in (tmp_path / "config").read_text()

@@ -87,7 +87,7 @@ class _Wanted:
 
 def _tell(admin: ModuleType, settings: Settings, account_id: str, key: AccessKey, wanted: _Wanted) -> None:
     if wanted.profile:
-        admin.write_key(settings, key, wanted.profile)
+        admin.write_key(settings, wanted.profile, key.id, key.secret)
     shown = {"accountId": account_id, "accessKeyId": key.id}
     if wanted.shows_secret:
         shown["secretAccessKey"] = key.secret

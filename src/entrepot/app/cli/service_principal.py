@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from entrepot.app.cli.account import DATABASE
+from entrepot.app.cli.account import DATABASE, ProfileName
 from entrepot.app.cli.option import with_settings
 from entrepot.app.cli.output import say, say_json, say_table
 from entrepot.app.cli.work import work_of
@@ -42,15 +42,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @service_principal.command("create")
 @with_settings(DATABASE)
-def create(settings: Settings, name: Name, source_arn: SourceArns, json: Json = False) -> None:
-    """Make a credential of a service; its secret is shown once."""
+def create(
+    settings: Settings, name: Name, source_arn: SourceArns, profile: ProfileName = None, json: Json = False
+) -> None:
+    """Make a credential of a service; its secret is shown once, unless it is written to an AWS profile."""
     with work_of("service_principal") as work:
-        made = work.create(settings, name, source_arn)
+        made = work.create(settings, name, source_arn, profile)
     if json:
-        say_json({**_to_json(made.principal), "secretAccessKey": made.secret})
+        shown = {"profile": profile} if profile else {"secretAccessKey": made.secret}
+        say_json(_to_json(made.principal) | shown)
         return
     _tell(made.principal)
-    say(f"{'secret'.ljust(_WIDTH)}{made.secret}")
+    say(f"written to the AWS profile {profile}" if profile else f"{'secret'.ljust(_WIDTH)}{made.secret}")
 
 
 @service_principal.command("list")

@@ -94,6 +94,26 @@ def test_what_is_refused(run: Command, words: tuple[str, ...]) -> None:
     assert run.services("list") == []
 
 
+def test_a_secret_goes_to_a_profile(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {name: tmp_path / name for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
+    for name, path in files.items():
+        monkeypatch.setenv(name, str(path))
+    told = run.services("create", LAMBDA, "--source-arn", FUNCTIONS, "--profile", "lambda")
+    assert "secretAccessKey" not in told
+    written = files["AWS_SHARED_CREDENTIALS_FILE"].read_text()
+    assert written.startswith(f"[lambda]\naws_access_key_id = {told['accessKeyId']}\naws_secret_access_key = ")
+
+
+def test_nothing_stays_of_a_key_that_could_not_be_written(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "file" / "config"))
+    words = ("create", LAMBDA, "--source-arn", FUNCTIONS, "--profile", "lambda")
+    assert "cannot write the AWS profile" in run("admin", "service-principal", *words, code=1)
+    assert run.services("list") == []
+
+
 def test_awss_own_account_is_nobodys(run: Command) -> None:
     run.services("create", LAMBDA, "--source-arn", FUNCTIONS)
     assert [one["id"] for one in run.json("admin", "account", "list")] == [ACCOUNT]
