@@ -113,6 +113,10 @@ class AwsClient:
         """Call an operation of STS with the parameters that boto3 takes."""
         return await self.query("sts", action, parameters)
 
+    async def ec2(self, action: str, **parameters: Any) -> Reply:
+        """Call an operation of EC2 with the parameters that boto3 takes."""
+        return await self.query("ec2", action, parameters)
+
     async def iam_form(self, action: str, **form: str) -> Reply:
         """Call an operation of IAM with any form parameters."""
         return await self.send_form("iam", action, form)
@@ -123,7 +127,7 @@ class AwsClient:
         Nobody looks at the parameters before the gateway does.
         """
         model = MODELS[service].operation_model(action) if action in MODELS[service].operation_names else None
-        reply = await self.send_form(service, action, form_of(model, parameters))
+        reply = await self.send_form(service, action, form_of(model, parameters, _protocol(service)))
         if reply.status == 200 and model is not None:
             members = {key: value for key, value in reply.parsed.items() if key != _METADATA}
             check_answer(model.output_shape, members)
@@ -133,7 +137,7 @@ class AwsClient:
         """Call an operation of a Query service with any form parameters."""
         body = urlencode({"Action": action, "Version": VERSIONS[service], **form}).encode()
         model = MODELS[service].operation_model(action) if action in MODELS[service].operation_names else None
-        return parse(model, await self.answer(self.sign(service, {"Content-Type": FORM}, body)), "query")
+        return parse(model, await self.answer(self.sign(service, {"Content-Type": FORM}, body)), _protocol(service))
 
     def sign(self, service: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         """A POST request of this user."""
@@ -144,12 +148,17 @@ class AwsClient:
         return await self.gateway.handle(replace(request, request_id=str(uuid.uuid4())))
 
 
-def form_of(operation: OperationModel | None, parameters: Mapping[str, Any]) -> dict[str, str]:
+def _protocol(service: str) -> str:
+    """The form protocol in which a service is asked, whether it is its own or not."""
+    return "ec2" if service == "ec2" else "query"
+
+
+def form_of(operation: OperationModel | None, parameters: Mapping[str, Any], protocol: str = "query") -> dict[str, str]:
     """Parameters as the SDK writes them into a form, and beside them those that the operation does not have."""
     if operation is None or operation.input_shape is None:
         return dict(parameters)
     known = {name: value for name, value in parameters.items() if name in operation.input_shape.members}
-    serializer = botocore.serialize.create_serializer("query", include_validation=False)
+    serializer = botocore.serialize.create_serializer(protocol, include_validation=False)
     form: dict[str, str] = serializer.serialize_to_request(known, operation)["body"]
     return form | {name: value for name, value in parameters.items() if name not in known}
 

@@ -29,8 +29,13 @@ _OF_SHAPE: Final = {
     "tagKeyListType": ["a"],
     "SimulationPolicyListType": [document()],
     "ActionNameListType": ["ecr:PutImage"],
+    "TagSpecificationList": [{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "a", "Value": "b"}]}],
+    "ResourceIdList": ["vpc-12345678"],
+    "TagList": [{"Key": "a", "Value": "b"}],
+    "VpcEndpointIdList": ["vpce-12345678"],
+    "VpcEndpointId": "vpce-12345678",
 }
-"""Members of IAM whose shape does not say enough."""
+"""Members of EC2 and IAM whose shape does not say enough."""
 
 _OF_OPERATION: Final[dict[str, dict[str, Any]]] = {
     "AssumeRole": {"RoleArn": f"arn:aws:iam::{HOME.account_id}:role/{ROLE}", "RoleSessionName": "me"},
@@ -64,7 +69,7 @@ async def call(client: AwsClient, row: Row, parameters: dict[str, Any]) -> Reply
 
 def is_denied(reply: Reply) -> bool:
     """Whether an answer is that of somebody who may not."""
-    return reply.code in ("AccessDenied", "AccessDeniedException")
+    return reply.code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def actions_of(rows: Iterable[Row], swept: Iterable[Route]) -> list[str]:
     return sorted(of_rows.union(*(needed for route in swept for needed in route.opened_by)))
 
 
-@pytest.mark.parametrize("service", ["ecr", "iam", "kms", "sts"])
+@pytest.mark.parametrize("service", ["ec2", "ecr", "iam", "kms", "sts"])
 async def test_an_action_alone_opens_its_operations(world: AwsWorld, service: str) -> None:
     rows = [row for row in WORKING if row.service == service]
     others = [row for row in WORKING if row.service != service]

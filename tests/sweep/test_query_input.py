@@ -16,6 +16,20 @@ from tests.support.aws import MODELS, AwsWorld
 
 WORKING = sorted((row.service, row.name) for row in OPERATIONS.values() if row.service != "ecr" and row.handler)
 COMMON = {
+    "DryRunOperation",
+    "InvalidGroupId.Malformed",
+    "InvalidID",
+    "InvalidNetworkInterfaceId.Malformed",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "InvalidRouteTableId.Malformed",
+    "InvalidServiceName",
+    "InvalidSubnetId.Malformed",
+    "InvalidVpcEndpointId.Malformed",
+    "InvalidVpcId.Malformed",
+    "MalformedQueryString",
+    "MissingParameter",
+    "UnauthorizedOperation",
     "AccessDenied",
     "InvalidAction",
     "InvalidClientTokenId",
@@ -41,9 +55,25 @@ VALUES = [
 ]
 
 
+def ec2_forms(operation: OperationModel) -> Iterator[dict[str, str]]:
+    """The same with the names that EC2 has for members and items."""
+    for name, shape in operation.input_shape.members.items():
+        called = shape.serialization.get("name", name)
+        called = called[0].upper() + called[1:]
+        for value in VALUES:
+            yield {called: value}
+            yield {f"{called}.1": value}
+            yield {f"{called}.1.Name": value, f"{called}.1.Value.1": value}
+            yield {f"{called}.1.Key": value, f"{called}.1.Value": value}
+        yield {f"{called}.2": "x"}
+        yield {f"{called}.1": "x", f"{called}.1.1": "x"}
+
+
 def forms(operation: OperationModel) -> Iterator[dict[str, str]]:
     """Forms that are wrong in one member, or in themselves."""
     yield {}
+    if operation.service_model.signing_name == "ec2":
+        yield from ec2_forms(operation)
     yield {"Unknown": "x", "Tags.member.1": "x"}
     for name in operation.input_shape.members if operation.input_shape else ():
         for value in VALUES:

@@ -204,8 +204,8 @@ async def test_actions_that_are_not_here(aws: AwsWorld) -> None:
 
 
 ADVICE = (
-    "Set AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_IAM, AWS_ENDPOINT_URL_KMS and AWS_ENDPOINT_URL_STS to this server "
-    "instead of AWS_ENDPOINT_URL"
+    "Set AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_IAM, AWS_ENDPOINT_URL_KMS and "
+    "AWS_ENDPOINT_URL_STS to this server instead of AWS_ENDPOINT_URL"
 )
 
 
@@ -217,7 +217,7 @@ async def test_services_that_are_not_here_are_told_so_in_their_own_form(aws: Aws
 
     dynamodb = scoped("POST", URL, "dynamodb", {"X-Amz-Target": "DynamoDB_20120810.ListTables"}, b"{}")
     rds = scoped("POST", URL, "rds", {"Content-Type": FORM}, b"Action=DescribeEvents&Version=2014-10-31")
-    ec2 = scoped("POST", URL, "ec2", {"Content-Type": FORM}, b"Action=DescribeVpcs&Version=2016-11-15")
+    ec2 = scoped("POST", URL, "ec2", {"Content-Type": FORM}, b"Action=RunInstances&Version=2016-11-15")
     s3 = scoped("GET", URL + "bucket/key", "s3", {})
     function = scoped("GET", URL + "2015-03-31/functions", "lambda", {})
 
@@ -230,7 +230,7 @@ async def test_services_that_are_not_here_are_told_so_in_their_own_form(aws: Aws
     assert "'lambda'" in error_of(await aws.client.answer(function))[2]
     assert "AWS_ENDPOINT_URL_RDS" in xml_error_of(await aws.client.answer(rds))[2]
     assert "'s3'" in xml_error_of(await aws.client.answer(s3), "rest-xml")[2]
-    assert "AWS_ENDPOINT_URL_EC2" in xml_error_of(await aws.client.answer(ec2), "ec2")[2]
+    assert "'RunInstances'" in xml_error_of(await aws.client.answer(ec2), "ec2")[2]
 
 
 @pytest.mark.parametrize(

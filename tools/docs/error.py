@@ -32,7 +32,8 @@ Row = TypeVar("Row", bound=_Answer)
 
 def leaves() -> list[type[RegistryError]]:
     """The errors that are raised: those that no other error refines."""
-    return [kind for kind in subclasses(RegistryError) if not kind.__subclasses__()]
+    found = [kind for kind in subclasses(RegistryError) if not kind.__subclasses__()]
+    return sorted(found, key=lambda kind: kind.__module__)  # whichever was imported first
 
 
 def row_of(rows: Mapping[type[RegistryError], Row], kind: type[RegistryError]) -> Row | None:

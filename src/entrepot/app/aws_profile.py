@@ -9,6 +9,8 @@ services that we speak, so that nothing else of AWS is redirected.
     cli_pager =
 
     [services entrepot]
+    ec2 =
+      endpoint_url = http://127.0.0.1:5000
     ecr =
       endpoint_url = http://127.0.0.1:5000
     iam =
@@ -33,7 +35,7 @@ from pathlib import Path
 
 from entrepot.app.data_directory import write_private
 
-SERVICES = ("ecr", "iam", "sts")
+SERVICES = ("ec2", "ecr", "iam", "sts")
 
 
 class ProfileError(Exception):

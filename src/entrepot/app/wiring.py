@@ -56,6 +56,9 @@ from entrepot.service.services import Services
 from entrepot.service.session import SessionService
 from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
+from entrepot.service.vpc.endpoint import VpcEndpointService
+from entrepot.service.vpc.network import VpcNetworkService
+from entrepot.service.vpc.tag import Ec2TagService
 from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.maintenance import ClientDatabase
@@ -200,6 +203,9 @@ def _services(
         garbage=GarbageService(database, context, promise=promise),
         job=JobService(database, context),
         kms_keys=KmsKeys(database, keys),
+        vpc_endpoint=VpcEndpointService(clients, context),
+        vpc_network=VpcNetworkService(clients),
+        ec2_tag=Ec2TagService(clients),
     )
 
 

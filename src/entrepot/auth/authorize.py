@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, Values, reader_of
-from entrepot.domain.arn import account_of, entity_of, repository_of
+from entrepot.domain.arn import account_of, ec2_resource_of, entity_of, repository_of
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.managed_policy import AWS_ACCOUNT
@@ -161,8 +161,13 @@ class Authorizer:
             if caller.account_id != owner.account_id:
                 return await self._access.stranger_repository(owner, name)
             return await self._access.named_repository(owner, name)
+        return await self._resource_by_arn(caller, action, arn)
+
+    async def _resource_by_arn(self, caller: Caller, action: str, arn: str) -> ResourceAccess:
         if entity := entity_of(arn):
             return await self._entity(caller, action, entity)
+        if named := ec2_resource_of(arn):
+            return await self._access.ec2_resource(*named)
         return ResourceAccess(account_of(arn))
 
     async def _entity(self, caller: Caller, action: str, entity: tuple[str, EntityKind, str]) -> ResourceAccess:

@@ -167,7 +167,7 @@ class RequestContext(Mapping[str, Values]):
 
 
 _PRINCIPAL_TAG: Final = "aws:principaltag/"
-_RESOURCE_TAG: Final = ("aws:resourcetag/", "ecr:resourcetag/", "iam:resourcetag/")
+_RESOURCE_TAG: Final = ("aws:resourcetag/", "ec2:resourcetag/", "ecr:resourcetag/", "iam:resourcetag/")
 
 _SINGLE: Final[dict[str, Callable[[RequestContext], str | None]]] = {
     "aws:currenttime": lambda c: _iso(c.now),

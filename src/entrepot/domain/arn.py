@@ -53,6 +53,14 @@ def repository_of(text: str) -> tuple[Registry, RepositoryName] | None:
     return Registry(fields[4], fields[3]), RepositoryName(fields[5].removeprefix(_RESOURCE))
 
 
+def ec2_resource_of(text: str) -> tuple[Registry, str] | None:
+    """Account, region and id of what an ARN of EC2 names, such as `vpce-…`; None for any other ARN."""
+    fields = text.split(":", _FIELDS - 1)
+    if len(fields) != _FIELDS or fields[2] != "ec2":
+        return None
+    return Registry(fields[4], fields[3]), fields[5].partition("/")[2]
+
+
 def entity_of(text: str) -> tuple[str, EntityKind, str] | None:
     """Account, kind and name of the entity of IAM that an ARN names, whatever its path; None for any other ARN."""
     fields = text.split(":", _FIELDS - 1)

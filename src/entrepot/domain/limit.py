@@ -56,6 +56,9 @@ IMAGE_TAGS_PER_IMAGE_MAX = 1_000
 RESOURCE_TAGS_MAX = 50
 """Resource tags on one repository. Spec: ECR API, TooManyTagsException."""
 
+VPC_ENDPOINTS_MAX = 500
+"""VPC endpoints of an account in a region: each takes a socket of every worker. AWS: 50 for each VPC."""
+
 RESOURCE_TAG_KEY_LENGTH_MAX = 128
 """Characters. Spec: AWS tagging rules."""
 

@@ -32,6 +32,7 @@ from entrepot.domain.repository import RepositoryName
 from entrepot.service.iam.standing import DENY_ALL, Standing, load_managed, load_standing
 from entrepot.store.metadata import access as rows
 from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.ec2_tag import list_ec2_tags
 from entrepot.store.metadata.iam_entity import find_entity
 from entrepot.store.metadata.iam_tag import list_tags
 from entrepot.store.metadata.resource_policy import find_policy
@@ -153,6 +154,11 @@ class AccessService:
             return ResourceAccess(account_id, policy, tags=tags, arn=entity.arn, boundary=entity.boundary)
 
         return await self._database.read(query)
+
+    async def ec2_resource(self, owner: Registry, resource_id: str) -> ResourceAccess:
+        """What belongs to something of EC2's, existing or not."""
+        tags = await self._database.read(lambda connection: list_ec2_tags(connection, owner, resource_id))
+        return ResourceAccess(owner.account_id, tags=_lower(tags))
 
     async def _registry(self, owner: Registry, epoch: int | None) -> ResourceAccess:
         found = _kept(self._registries, owner, epoch)

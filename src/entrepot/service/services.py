@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from entrepot.service.resource_tag import ResourceTagService
     from entrepot.service.session import SessionService
     from entrepot.service.upload import UploadService
+    from entrepot.service.vpc.endpoint import VpcEndpointService
+    from entrepot.service.vpc.network import VpcNetworkService
+    from entrepot.service.vpc.tag import Ec2TagService
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +81,6 @@ class Services:
     garbage: GarbageService
     job: JobService
     kms_keys: KmsKeys
+    vpc_endpoint: VpcEndpointService
+    vpc_network: VpcNetworkService
+    ec2_tag: Ec2TagService

@@ -76,7 +76,8 @@ _NAMES: Final = {
         TagResource UntagResource UpdateAlias UpdateKeyDescription
         """,
     "ec2": """
-        CreateTags CreateVpcEndpoint DeleteTags DeleteVpcEndpoints DescribeAvailabilityZones DescribeRegions
+        CreateTags CreateVpcEndpoint DeleteTags DeleteVpcEndpoints DescribeAvailabilityZones DescribeNetworkInterfaces
+        DescribePrefixLists DescribeRegions DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeTags
         DescribeVpcEndpointServices DescribeVpcEndpoints DescribeVpcs ModifyVpcEndpoint
         """,
 }

@@ -56,7 +56,8 @@ def find_addressee(request: HttpRequest) -> Addressee:
     if service is None:
         _refuse(request)
     parameters = dict(query_pairs(request.raw_query))
-    return Addressee(Protocol.QUERY, service, parameters.get("Action") if request.method == "GET" else None)
+    protocol = Protocol(service.protocol)
+    return Addressee(protocol, service, parameters.get("Action") if request.method == "GET" else None)
 
 
 def answer_fault(request: HttpRequest, fault: Fault) -> HttpResponse:
@@ -151,4 +152,4 @@ def _services_by_target() -> dict[str, ServiceModel]:
 @lru_cache
 def _query_services() -> dict[str, ServiceModel]:
     models = [service_model(name) for name in VERSIONS]
-    return {model.signing_name: model for model in models if model.protocol == "query"}
+    return {model.signing_name: model for model in models if model.protocol in ("query", "ec2")}

@@ -21,6 +21,8 @@ def keys_of(service: str, parameters: Parameters) -> dict[str, Values]:
     for member, key in _MEMBERS.get(service, {}).items():
         if member in parameters:
             found[key] = _values(parameters[member])
+    if service == "ec2":
+        found |= _ec2_keys(parameters)
     if service == "ecr" and (tags := _image_tags(parameters)):
         found[IMAGE_TAG] = tags
     return found
@@ -36,6 +38,16 @@ def _tags(parameters: Parameters) -> dict[str, Values]:
     return found
 
 
+def _ec2_keys(parameters: Parameters) -> dict[str, Values]:
+    """Of what is made with tags, and of those tags."""
+    specified = parameters.get("TagSpecifications") or ()
+    tags = [tag for one in specified for tag in one.get("Tags") or ()]
+    found = _tags({"Tags": tags})
+    if specified:  # endpoints are the only thing of EC2's that can be made here
+        found["ec2:createaction"] = ("CreateVpcEndpoint",)
+    return found
+
+
 def _image_tags(parameters: Parameters) -> Values:
     named = [parameters.get("imageTag"), *(one.get("imageTag") for one in parameters.get("imageIds") or ())]
     return tuple(dict.fromkeys(tag for tag in named if tag))
@@ -46,6 +58,7 @@ def _values(value: Any) -> Values:
 
 
 _MEMBERS: Final[dict[str, dict[str, str]]] = {
+    "ec2": {"ServiceName": "ec2:vpceservicename"},
     "ecr": {"name": "ecr:accountsetting"},
     "iam": {"PolicyArn": "iam:policyarn", "PermissionsBoundary": "iam:permissionsboundary"},
     "sts": {

@@ -5,6 +5,7 @@
          The specified value for userName is invalid. It must contain only alphanumeric characters and/or …
     sts  1 validation error detected: Value 'x' at 'roleSessionName' failed to satisfy constraint: Member must …
     kms  as sts
+    ec2  The request must contain the parameter VpcId
 
 The framework names members with a small first letter, which those of KMS and of the Query protocol do not have. IAM
 leaves values out, and checks names and paths itself.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _FIRST_LETTER: Final = re.compile(r"(?:^|(?<=\.))[A-Z]")
 _LIST_ITEM: Final = re.compile(r"\.\d+\.member$")
 _PATTERN: Final = "Member must satisfy regular expression pattern: "
+_ABSENT: Final = "Member must not be null"
 _EMPTY: Final = "Member must have length greater than or equal to 1"
 
 _OF_NAMES: Final = {
@@ -44,9 +46,19 @@ def constraint_fault(service: str, operation: OperationModel, broken: Constraint
     if service in ("kms", "sts"):
         path, rule = _of_whole_list(broken)
         return RequestFault("ValidationException", validation_error(_with_small_letters(path), rule, broken.value))
+    if service == "ec2":
+        return _ec2_fault(broken)
     if "InvalidParameterException" in operation.errors:
         return RequestFault("InvalidParameterException", invalid_parameter(*ecr_words(broken.path, broken.rule)))
     return RequestFault("ValidationException", validation_error(broken.path, broken.rule, broken.value))
+
+
+def _ec2_fault(broken: ConstraintBroken) -> RequestFault:
+    name = _LIST_ITEM.sub("", broken.path)
+    if broken.rule == _ABSENT:
+        return RequestFault("MissingParameter", f"The request must contain the parameter {name}")
+    shown = str(broken.value)[:256]
+    return RequestFault("InvalidParameterValue", f"Value ({shown}) for parameter {name} is invalid. {broken.rule}")
 
 
 def iam_sentence(path: str, rule: str) -> str:

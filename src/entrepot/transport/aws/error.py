@@ -15,6 +15,7 @@ from typing import Any, Final
 from entrepot.domain import error as domain
 from entrepot.domain import key_provider, policy_error
 from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
+from entrepot.transport.aws.ec2.error import ROWS as EC2_ROWS
 from entrepot.transport.aws.error_row import Row
 from entrepot.transport.aws.iam.error import ROWS as IAM_ROWS
 from entrepot.transport.aws.kms.error import ROWS as KMS_ROWS
@@ -49,7 +50,8 @@ def fault_of(error: domain.RegistryError, operation: str | None) -> Fault:
     row = ROWS[kind]
     words = _WORDS_BY_OPERATION.get((kind, operation or ""), row.words)
     reason = row.reason(error) if row.reason else None
-    return Fault(row.code, words(error), row.status, row.members(error), reason)
+    code = row.code_of(error) if row.code_of else row.code
+    return Fault(code, words(error), row.status, row.members(error), reason)
 
 
 def internal_failure() -> Fault:
@@ -306,6 +308,7 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
         lambda _: "The KMS that has the key is away: try again",
         members=lambda _: {"kmsError": "KMSInternalException"},
     ),
+    **EC2_ROWS,
     **IAM_ROWS,
     **KMS_ROWS,
 }

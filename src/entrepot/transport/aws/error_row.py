@@ -17,3 +17,5 @@ class Row:
     members: Callable[[Any], dict[str, Any]] = lambda _: {}
     reason: Callable[[Any], str] | None = None
     """What to tell besides, where AWS's words leave people guessing."""
+    code_of: Callable[[Any], str] | None = None
+    """Of errors with a code for each kind of thing; `code` stands for those of no kind."""

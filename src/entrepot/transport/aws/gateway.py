@@ -22,6 +22,7 @@ import structlog
 from entrepot.auth.authenticate import Authenticator
 from entrepot.auth.condition_key import RequestFacts, Values
 from entrepot.auth.credential_limit import check_credential, needs_no_permission
+from entrepot.domain.ec2_error import DryRunSucceeded
 from entrepot.domain.error import (
     AccessDenied,
     InvalidSignature,
@@ -45,7 +46,7 @@ from entrepot.transport.aws.error import (
 )
 from entrepot.transport.aws.model import ServiceModel, known_regions, service_model
 from entrepot.transport.aws.operation import OPERATIONS, find_operation
-from entrepot.transport.aws.protocol import json, query
+from entrepot.transport.aws.protocol import ec2, json, query
 from entrepot.transport.aws.resource import ResourceKind, target_of
 from entrepot.transport.aws.row import BODY_BYTES_MAX, Row
 from entrepot.transport.aws.unsigned import UNSIGNED, Opened, may_be_unsigned, open_unsigned, region_of
@@ -178,7 +179,9 @@ class AwsGateway:
         is_open = row.resource is ResourceKind.CALLER or needs_no_permission(caller, row.action)
         check = self._authorizer.check_unforbidden if is_open else self._authorizer.check
         for action in row.actions(parameters, caller.session):
-            await check(caller, action, target.arns, facts)
+            await check(caller, action, target.arns_of(action), facts)
+        if row.service == "ec2" and parameters.get("DryRun"):
+            raise DryRunSucceeded
         may_with = partial(self._authorizer.may_with, caller, row.action, target.arns, facts)
         services, registry_url = self._services, self._registry_url
         return Call(row.name, caller, target.registry, parameters, services, registry_url, hold, may_with, identity)
@@ -187,9 +190,13 @@ class AwsGateway:
         result = await row.answer(call)
         service, operation = addressee.service, addressee.service.operation(row.name)
         run = self._in_thread if call.hold.held_bytes > MIB else _inline
-        if addressee.protocol is Protocol.JSON:
-            return await run(lambda: json.serialise(operation, result, request.request_id))
-        return await run(lambda: query.serialise(service, operation, result, request.request_id))
+        match addressee.protocol:
+            case Protocol.JSON:
+                return await run(lambda: json.serialise(operation, result, request.request_id))
+            case Protocol.EC2:
+                return await run(lambda: ec2.serialise(service, operation, result, request.request_id))
+            case Protocol.QUERY:
+                return await run(lambda: query.serialise(service, operation, result, request.request_id))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -217,7 +224,8 @@ def _parse(
             if known is not None and form.get("Action") not in known:
                 raise MissingAuthentication
             row = _find_row(addressee, form.get("Action", ""), form.get("Version"))
-            raw = query.parse_input(addressee.service.operation(row.name).input, form)
+            naming = ec2.NAMING if addressee.protocol is Protocol.EC2 else query.QUERY
+            raw = query.parse_input(addressee.service.operation(row.name).input, form, naming)
         return row, _validate(addressee.service, row.name, raw)
     except WrongType as error:
         raise RequestFault("SerializationException", str(error)) from error

@@ -10,13 +10,29 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-VERSIONS: Final = {"ecr": "2015-09-21", "iam": "2010-05-08", "kms": "2014-11-01", "sts": "2011-06-15"}
+VERSIONS: Final = {
+    "ec2": "2016-11-15",
+    "ecr": "2015-09-21",
+    "iam": "2010-05-08",
+    "kms": "2014-11-01",
+    "sts": "2011-06-15",
+}
 """The services that we speak, by the name in their directory of botocore, with the API version."""
+
+PARTS: Final = {
+    "ec2": """
+        CreateTags CreateVpcEndpoint DeleteTags DeleteVpcEndpoints DescribeAvailabilityZones DescribeNetworkInterfaces
+        DescribePrefixLists DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeTags
+        DescribeVpcEndpointServices DescribeVpcEndpoints DescribeVpcs ModifyVpcEndpoint
+        """,
+}
+"""Of services that are about much more than registries: the operations that we know. The rest is not kept in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +156,27 @@ class ServiceModel:
         return str(self._document["shapes"][shape_name].get("error", {}).get("code", shape_name))
 
 
+def _part(document: dict[str, Any], operations: Iterable[str]) -> dict[str, Any]:
+    """A model of some operations, and of the shapes that they need."""
+    kept = {name: document["operations"][name] for name in operations}
+    waiting, shapes = _references(list(kept.values())), dict[str, Any]()
+    while waiting:
+        name = waiting.pop()
+        if name not in shapes:
+            shapes[name] = document["shapes"][name]
+            waiting |= _references(shapes[name])
+    return {**document, "operations": kept, "shapes": shapes}
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return set[str]().union(*map(_references, value))
+    if not isinstance(value, dict):
+        return set()
+    own = {value["shape"]} if isinstance(value.get("shape"), str) else set[str]()
+    return own.union(*map(_references, value.values()))
+
+
 @lru_cache
 def service_model(name: str, version: str | None = None) -> ServiceModel:
     """Read a service's model, once per process.
@@ -147,7 +184,8 @@ def service_model(name: str, version: str | None = None) -> ServiceModel:
     Raises:
         KeyError: not a service that we speak, and no version given.
     """
-    return ServiceModel(_read_json(f"{name}/{version or VERSIONS[name]}/service-2.json"))
+    document = _read_json(f"{name}/{version or VERSIONS[name]}/service-2.json")
+    return ServiceModel(_part(document, PARTS[name].split()) if name in PARTS else document)
 
 
 @lru_cache

@@ -1,6 +1,7 @@
 """The table of operations of all services.
 
-Every operation of every model that we speak has a row; a test compares them. One without a handler answers
+Every operation of every model that we speak has a row, of EC2 those that have to do with endpoints; a test compares
+them. One without a handler answers
 UnknownOperationException and stands as missing in the coverage page.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from entrepot.transport.aws.ec2.rows import ROWS as EC2_ROWS
 from entrepot.transport.aws.ecr.rows import ROWS as ECR_ROWS
 from entrepot.transport.aws.iam.rows import ROWS as IAM_ROWS
 from entrepot.transport.aws.kms.rows import ROWS as KMS_ROWS
@@ -15,7 +17,7 @@ from entrepot.transport.aws.row import Row
 from entrepot.transport.aws.sts.rows import ROWS as STS_ROWS
 
 OPERATIONS: Final[dict[tuple[str, str], Row]] = {
-    (row.service, row.name): row for row in (*ECR_ROWS, *IAM_ROWS, *KMS_ROWS, *STS_ROWS)
+    (row.service, row.name): row for row in (*EC2_ROWS, *ECR_ROWS, *IAM_ROWS, *KMS_ROWS, *STS_ROWS)
 }
 """Rows by service and name of the operation."""
 

@@ -8,8 +8,8 @@ Management".
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ from entrepot.domain.arn import parse_repository_arn
 from entrepot.domain.error import InvalidResourceArn
 from entrepot.domain.iam import EntityKind, entity_arn, parse_role_arn
 from entrepot.domain.registry import Registry
+from entrepot.domain.vpc_endpoint import ec2_arn, resource_type
 
 if TYPE_CHECKING:
     from entrepot.domain.principal import Principal
@@ -44,6 +45,10 @@ class ResourceKind(StrEnum):
     NEW_PROVIDER = "provider of `Url`"
     SIMULATED = "identity of `PolicySourceArn`"
     ASSUMED_ROLE = "role of `RoleArn`"
+    NEW_ENDPOINT = "VPC endpoint, and the VPC, subnets, security groups and route tables named"
+    ENDPOINT = "VPC endpoint, and what is added to it"
+    ENDPOINTS = "each VPC endpoint named"
+    EC2_TAGGED = "each of `Resources`"
     CALLER = "the caller: allowed unless denied"
     NONE = "none: always allowed"
 
@@ -54,6 +59,12 @@ class Target:
 
     registry: Registry
     arns: tuple[str, ...]
+    arns_by_action: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of actions that are about some of them only."""
+
+    def arns_of(self, action: str) -> tuple[str, ...]:
+        """What an action is about."""
+        return self.arns_by_action.get(action, self.arns)
 
 
 def target_of(kind: ResourceKind, own: Registry, parameters: dict[str, Any], caller: Principal | None = None) -> Target:
@@ -131,6 +142,39 @@ def _arn(member: str) -> _Find:
     return lambda own, parameters: Target(own, (parameters[member],))
 
 
+def _new_endpoint(own: Registry, parameters: dict[str, Any]) -> Target:
+    made = ec2_arn(own, "vpc-endpoint", ANY_RESOURCE)
+    return Target(own, (made, *_parts(own, parameters, "")), {"ec2:CreateTags": (made,)})
+
+
+def _endpoint(own: Registry, parameters: dict[str, Any]) -> Target:
+    changed = ec2_arn(own, "vpc-endpoint", parameters["VpcEndpointId"])
+    return Target(own, (changed, *_parts(own, parameters, "Add"), *_parts(own, parameters, "Remove")))
+
+
+def _parts(own: Registry, parameters: dict[str, Any], prefix: str) -> tuple[str, ...]:
+    """What an endpoint consists of, in members whose names begin with `prefix`."""
+    lists = ((kind, parameters.get(f"{prefix}{member}") or ()) for member, kind in _ENDPOINT_PARTS.items())
+    vpcs = [parameters["VpcId"]] if "VpcId" in parameters else []
+    named = [("vpc", one) for one in vpcs] + [(kind, one) for kind, ids in lists for one in ids]
+    return tuple(dict.fromkeys(ec2_arn(own, kind, one) for kind, one in named))
+
+
+_ENDPOINT_PARTS: Final = {
+    "SubnetIds": "subnet",
+    "SecurityGroupIds": "security-group",
+    "RouteTableIds": "route-table",
+}
+
+
+def _endpoints(own: Registry, parameters: dict[str, Any]) -> Target:
+    return Target(own, tuple(ec2_arn(own, "vpc-endpoint", one) for one in parameters["VpcEndpointIds"]))
+
+
+def _ec2_tagged(own: Registry, parameters: dict[str, Any]) -> Target:
+    return Target(own, tuple(ec2_arn(own, resource_type(one), one) for one in parameters["Resources"]))
+
+
 _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.REPOSITORY: _repository,
     ResourceKind.REPOSITORIES: _repositories,
@@ -152,4 +196,8 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.NEW_PROVIDER: _provider,
     ResourceKind.SIMULATED: _arn("PolicySourceArn"),
     ResourceKind.ASSUMED_ROLE: _role,
+    ResourceKind.NEW_ENDPOINT: _new_endpoint,
+    ResourceKind.ENDPOINT: _endpoint,
+    ResourceKind.ENDPOINTS: _endpoints,
+    ResourceKind.EC2_TAGGED: _ec2_tagged,
 }

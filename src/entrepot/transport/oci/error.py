@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 
 from entrepot.domain import error as domain
 from entrepot.domain import key_provider, policy_error
+from entrepot.domain.ec2_error import Ec2Error
 from entrepot.domain.iam_error import IamError
 from entrepot.domain.kms_error import KmsError
 from entrepot.transport.denial import denial
@@ -203,6 +204,7 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     key_provider.KeyRefused: Row(403, "DENIED", lambda e: f"The key {e.arn} cannot be used: {e.code}: {e.detail}"),
     key_provider.KeyProviderAway: Row(503, "UNAVAILABLE", lambda _: "The KMS that has the key is away: try again"),
     domain.Unavailable: Row(503, "UNKNOWN", lambda _: "Not now: try again"),
+    Ec2Error: Row(400, "UNSUPPORTED", lambda _: "This is an answer of EC2, which the data plane does not ask"),
     IamError: Row(400, "UNSUPPORTED", lambda _: "This is an answer of IAM, which the data plane does not ask"),
     KmsError: Row(400, "UNSUPPORTED", lambda _: "This is an answer of KMS, which the data plane does not ask"),
 }

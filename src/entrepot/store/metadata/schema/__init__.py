@@ -36,6 +36,7 @@ from entrepot.store.metadata.schema.kms import kms_alias, kms_grant, kms_key, km
 from entrepot.store.metadata.schema.operation import collection_hold, event, job, maintenance, set_aside_row
 from entrepot.store.metadata.schema.repository import registry_policy, repository, repository_policy, resource_tag
 from entrepot.store.metadata.schema.upload import doomed_object, file_store, upload, upload_segment
+from entrepot.store.metadata.schema.vpc import ec2_tag, network, vpc_endpoint, vpc_endpoint_subnet, vpc_subnet
 
 __all__ = [
     "access_key",
@@ -44,6 +45,7 @@ __all__ = [
     "blob",
     "collection_hold",
     "doomed_object",
+    "ec2_tag",
     "encryption_domain",
     "event",
     "file_store",
@@ -68,6 +70,7 @@ __all__ = [
     "manifest_reference",
     "master_key_check",
     "metadata",
+    "network",
     "registry",
     "registry_policy",
     "registry_token",
@@ -81,4 +84,7 @@ __all__ = [
     "tag",
     "upload",
     "upload_segment",
+    "vpc_endpoint",
+    "vpc_endpoint_subnet",
+    "vpc_subnet",
 ]

@@ -10,6 +10,8 @@ Spec: Smithy, "AWS query protocol"; STS API, "Common Errors".
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
@@ -59,61 +61,78 @@ def parse_form(encoded: str) -> dict[str, str]:
     return form
 
 
-def parse_input(shape: Shape | None, form: dict[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How members are called in forms."""
+
+    member: Callable[[str, Shape], str]
+    """Name of a structure's member in the model, and its shape."""
+    items: Callable[[str, Shape], str]
+    """Name of a list, and its shape: what the names of its items begin with."""
+
+
+def _items(name: str, shape: Shape) -> str:
+    return name if shape.definition.get("flattened") else f"{name}.{shape.element.location_name or 'member'}"
+
+
+QUERY: Final = Naming(lambda name, shape: shape.location_name or name, _items)
+
+
+def parse_input(shape: Shape | None, form: dict[str, str], naming: Naming = QUERY) -> dict[str, Any]:
     """Form parameters as the structure that the validator takes; parameters of no member are ignored.
 
     Raises:
         WrongType: text where a number or a boolean belongs, or numbering with gaps.
     """
-    if shape is None:
-        return {}
-    structure: dict[str, Any] = _unpack_structure(shape, form, "")
-    return structure
+    return {} if shape is None else _Unpacking(form, naming).structure(shape, "")
 
 
-def _unpack(shape: Shape, form: dict[str, str], name: str) -> Any:
-    match shape.kind:
-        case "structure":
-            return _unpack_structure(shape, form, f"{name}.") or None
-        case "list":
-            return _unpack_list(shape, form, name)
-        case "map":
-            return _unpack_map(shape, form, name)
-        case _:
-            given = form.get(name)
-            return None if given is None else _convert(shape.kind, given)
+class _Unpacking:
+    """One form, read."""
 
+    def __init__(self, form: dict[str, str], naming: Naming) -> None:
+        self._form, self._naming = form, naming
 
-def _unpack_structure(shape: Shape, form: dict[str, str], prefix: str) -> dict[str, Any]:
-    wanted = ((name, member, prefix + (member.location_name or name)) for name, member in shape.members.items())
-    # Shapes can be recursive; parameters are not, so nothing is entered that no parameter begins with.
-    named = ((name, member, path) for name, member, path in wanted if _is_named(form, path))
-    values = {name: _unpack(member, form, path) for name, member, path in named}
-    return {name: value for name, value in values.items() if value is not None}
+    def structure(self, shape: Shape, prefix: str) -> dict[str, Any]:
+        """The members of a structure that are there."""
+        called = ((name, member, prefix + self._naming.member(name, member)) for name, member in shape.members.items())
+        # Shapes can be recursive; parameters are not, so nothing is entered that no parameter begins with.
+        named = ((name, member, path) for name, member, path in called if self._is_named(path))
+        values = {name: self._value(member, path) for name, member, path in named}
+        return {name: value for name, value in values.items() if value is not None}
 
+    def _value(self, shape: Shape, name: str) -> Any:
+        match shape.kind:
+            case "structure":
+                return self.structure(shape, f"{name}.") or None
+            case "list":
+                return self._list(shape, name)
+            case "map":
+                return self._map(shape, name)
+            case _:
+                given = self._form.get(name)
+                return None if given is None else _convert(shape.kind, given)
 
-def _is_named(form: dict[str, str], path: str) -> bool:
-    return path in form or any(name.startswith(f"{path}.") for name in form)
+    def _is_named(self, path: str) -> bool:
+        return path in self._form or any(name.startswith(f"{path}.") for name in self._form)
 
+    def _list(self, shape: Shape, name: str) -> list[Any]:
+        if self._form.get(name) == "":
+            return []  # how an empty list is written
+        prefix = self._naming.items(name, shape)
+        items: list[Any] = []
+        while self._is_named(path := f"{prefix}.{len(items) + 1}"):
+            items.append(self._value(shape.element, path))
+        if not items:
+            raise WrongType(f"The list '{name}' is not numbered from 1")
+        return items
 
-def _unpack_list(shape: Shape, form: dict[str, str], name: str) -> list[Any]:
-    if form.get(name) == "":
-        return []  # how an empty list is written
-    prefix = name if shape.definition.get("flattened") else f"{name}.{shape.element.location_name or 'member'}"
-    items: list[Any] = []
-    while _is_named(form, path := f"{prefix}.{len(items) + 1}"):
-        items.append(_unpack(shape.element, form, path))
-    if not items:
-        raise WrongType(f"The list '{name}' is not numbered from 1")
-    return items
-
-
-def _unpack_map(shape: Shape, form: dict[str, str], name: str) -> dict[str, Any]:
-    prefix = name if shape.definition.get("flattened") else f"{name}.entry"
-    entries: dict[str, Any] = {}
-    while (key := form.get(f"{prefix}.{len(entries) + 1}.key")) is not None:
-        entries[key] = _unpack(shape.element, form, f"{prefix}.{len(entries) + 1}.value")
-    return entries
+    def _map(self, shape: Shape, name: str) -> dict[str, Any]:
+        prefix = name if shape.definition.get("flattened") else f"{name}.entry"
+        entries: dict[str, Any] = {}
+        while (key := self._form.get(f"{prefix}.{len(entries) + 1}.key")) is not None:
+            entries[key] = self._value(shape.element, f"{prefix}.{len(entries) + 1}.value")
+        return entries
 
 
 def _convert(kind: str, given: str) -> Any:
@@ -135,7 +154,7 @@ def serialise(
     service: ServiceModel, operation: OperationModel, result: dict[str, Any], request_id: str
 ) -> HttpResponse:
     """The answer to a successful call; members that are None are left out."""
-    packed = _pack_members(operation.output, result) if operation.output else ""
+    packed = pack_members(operation.output, result) if operation.output else ""
     wrapped = element(operation.result_wrapper, packed) if operation.result_wrapper else packed
     metadata = element("ResponseMetadata", element("RequestId", text(request_id)))
     name = f"{operation.name}Response"
@@ -157,7 +176,8 @@ def _headers(request_id: str) -> dict[str, str]:
     return {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}
 
 
-def _pack_members(shape: Shape, value: dict[str, Any]) -> str:
+def pack_members(shape: Shape, value: dict[str, Any]) -> str:
+    """The elements of a structure; members that are None are left out."""
     present = ((member.location_name or name, member, value.get(name)) for name, member in shape.members.items())
     return "".join(_pack(name, member, item) for name, member, item in present if item is not None)
 
@@ -165,7 +185,7 @@ def _pack_members(shape: Shape, value: dict[str, Any]) -> str:
 def _pack(name: str, shape: Shape, value: Any) -> str:
     match shape.kind:
         case "structure":
-            content = _pack_members(shape, value)
+            content = pack_members(shape, value)
         case "list":
             inner = shape.element.location_name or "member"
             content = "".join(_pack(inner, shape.element, item) for item in value)

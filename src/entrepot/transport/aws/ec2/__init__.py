@@ -1,0 +1,1 @@
+"""EC2: as much of its API as private endpoints need."""
