@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert
 
 from entrepot.domain.iam import EntityKind
 from entrepot.store.metadata.schema import iam_role
-from entrepot.transport.aws.row import Row
+from entrepot.transport.aws.row import Beside, Row
 from entrepot.transport.oci.route import routes
 from tests.support.aws import AwsWorld, aws_world
 from tests.support.database import SqliteAddress
@@ -119,7 +119,7 @@ async def test_an_action_alone_opens_its_operations(world: AwsWorld, service: st
         await ana.allow(action)
         for row in [*rows, *others[:: 1 + len(others) // 3]]:
             reply = await call(ana.aws, row, given(row))
-            is_open = row.action == action or row.name in NEEDS_NOTHING
+            is_open = (row.action == action and not row.beside) or row.name in NEEDS_NOTHING
             assert is_denied(reply) != is_open, (action, row.name, reply.parsed)
 
 
@@ -143,6 +143,17 @@ async def test_some_members_need_another_action_as_well(world: AwsWorld, row: Ro
         assert is_denied(await call(ana.aws, row, full)) != is_open, allowed
     await ana.allow(row.action)
     assert not is_denied(await call(ana.aws, row, given(row)))
+
+
+BESIDE = [(row, other) for row in WORKING for other in row.beside]
+
+
+@pytest.mark.parametrize(("row", "other"), BESIDE, ids=[f"{row.name} and {other.action}" for row, other in BESIDE])
+async def test_some_operations_need_an_action_on_another_resource(world: AwsWorld, row: Row, other: Beside) -> None:
+    ana = await make_user(world, "ana")
+    for allowed, is_open in (((row.action,), False), ((other.action,), False), ((row.action, other.action), True)):
+        await ana.allow(*allowed)
+        assert is_denied(await call(ana.aws, row, given(row))) != is_open, allowed
 
 
 async def test_an_action_alone_opens_its_routes(world: AwsWorld) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.aws import AwsWorld, Reply
 from tests.support.registry import HOME
+from tests.wire.test_iam_access_key import holder, new_key
 
 ACCOUNT = HOME.account_id
 BASE = {"Path", "InstanceProfileName", "InstanceProfileId", "Arn", "CreateDate", "Roles"}
@@ -166,3 +167,30 @@ async def test_tags(aws: AwsWorld) -> None:
 )
 async def test_bad_input(aws: AwsWorld, parameters: dict[str, Any], sentence: str) -> None:
     assert refusal(await do(aws, "CreateInstanceProfile", **parameters)) == (400, "ValidationError", sentence)
+
+
+@pytest.mark.parametrize(
+    ("service", "role", "status"),
+    [("ec2.amazonaws.com", "ci", 200), ("ecs.amazonaws.com", "ci", 403), (None, "x", 403)],
+)
+async def test_who_puts_a_role_in_must_pass_it(aws: AwsWorld, service: str | None, role: str, status: int) -> None:
+    await make(aws)
+    await make_role(aws)
+    passing: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": f"arn:aws:iam::{ACCOUNT}:role/{role}",
+    }
+    if service:
+        passing["Condition"] = {"StringEquals": {"iam:PassedToService": service}}
+    adding = {"Effect": "Allow", "Action": "iam:AddRoleToInstanceProfile", "Resource": "*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [passing, adding]})
+    await do(aws, "CreateUser", UserName="mia")
+    await do(aws, "PutUserPolicy", UserName="mia", PolicyName="own", PolicyDocument=text)
+    mia = holder(aws, await new_key(aws, "mia"))
+
+    reply = await mia.iam("AddRoleToInstanceProfile", InstanceProfileName="node", RoleName="ci")
+
+    assert reply.status == status, reply.parsed
+    if status == 403:
+        assert "is not authorized to perform: iam:PassRole on resource: arn:aws:iam::" in reply.message

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.support.aws import AwsClient, AwsWorld
 from tests.support.registry import HOME
 from tests.support.wire import Client
@@ -68,6 +70,41 @@ async def test_a_group_grants_from_the_next_request_on_and_no_longer(aws: AwsWor
     await aws.client.iam("UpdateGroup", GroupName="readers", NewGroupName="pullers", NewPath="/a/")
     await aws.client.iam("UpdateUser", UserName="mia", NewUserName="mina", NewPath="/b/")
     assert (await mia.ecr("DescribeRepositories")).status == 200
+
+
+MOVES: list[tuple[dict[str, str], int]] = [
+    ({}, 200),
+    ({"New": "lena"}, 200),
+    ({"NewPath": "/team/a/"}, 200),
+    ({"New": "admin"}, 403),
+    ({"NewPath": "/"}, 403),
+    ({"NewPath": "/admins/"}, 403),
+    ({"New": "lena", "NewPath": "/admins/"}, 403),
+]
+
+
+@pytest.mark.parametrize("kind", ["user", "group"])
+@pytest.mark.parametrize(("given", "status"), MOVES, ids=str)
+async def test_who_moves_somebody_needs_to_be_allowed_there_too(
+    aws: AwsWorld, kind: str, given: dict[str, str], status: int
+) -> None:
+    """Not from `/team/` into `/admins/`, and not to a name that the caller may not change."""
+    mia, title = await user(aws, "mia"), kind.title()
+    await aws.client.iam(f"Create{title}", **{f"{title}Name": "lea", "Path": "/team/"})
+    arn = f"arn:aws:iam::{ACCOUNT}:{kind}/team/"
+    statements = [
+        {"Effect": "Allow", "Action": f"iam:Update{title}", "Resource": [f"{arn}le*", f"{arn}a/lea"]},
+        {"Effect": "Deny", "Action": f"iam:Update{title}", "Resource": f"{arn}admin"},
+    ]
+    text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    await aws.client.iam("PutUserPolicy", UserName="mia", PolicyName="own", PolicyDocument=text)
+
+    parameters = {f"New{title}Name" if member == "New" else member: value for member, value in given.items()}
+    reply = await mia.iam(f"Update{title}", **{f"{title}Name": "lea"}, **parameters)
+
+    assert reply.status == status, reply.parsed
+    is_gone = status == 200 and "New" in given
+    assert (await aws.client.iam(f"Get{title}", **{f"{title}Name": "lea"})).status == (404 if is_gone else 200)
 
 
 async def test_tagging_a_user_decides_from_the_next_request_on(aws: AwsWorld) -> None:

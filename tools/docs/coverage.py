@@ -30,5 +30,9 @@ def _section(service: str, rows: list[Row]) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    actions = [f"`{row.action}`", *(f"`{action}` with `{member}`" for action, member in row.also)]
+    actions = [
+        f"`{row.action}`",
+        *(f"`{action}` with `{member}`" for action, member in row.also),
+        *(f"`{other.action}` on the {other.resource}" for other in row.beside),
+    ]
     return [row.name, "missing" if row.handler is None else "works", ", ".join(actions), str(row.resource)]

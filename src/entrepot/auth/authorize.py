@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, Values, reader_of
-from entrepot.domain.arn import account_of, ec2_resource_of, entity_of, repository_of
+from entrepot.domain.arn import account_of, ec2_resource_of, entity_of, moved_arn, repository_of
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.managed_policy import AWS_ACCOUNT
@@ -107,6 +107,26 @@ class Authorizer:
             decision = await self.decide(caller, action, arn, facts)
             if decision.outcome is Outcome.EXPLICIT_DENY:
                 raise _denied(caller, action, arn, await self._told(caller, action, arn, facts, decision))
+
+    async def check_moved(
+        self, caller: Caller, action: str, arn: str, place: tuple[str | None, str | None], facts: Facts
+    ) -> None:
+        """Let the request pass if `action` is also allowed on an entity of IAM at its new path and name, if it has any.
+
+        Of an entity that is not there nothing is asked: nothing moves.
+
+        Raises:
+            AccessDenied: it is not.
+        """
+        resource = await self._resource(caller, action, arn, None)
+        if resource.arn is None:
+            return
+        moved = moved_arn(resource.arn, *place)
+        holder = await self._access.caller(caller)
+        context = self._context(caller, facts, holder, resource)
+        decision = _evaluate(holder, resource, action, moved, context).decision
+        if not decision.is_allowed:
+            raise _denied(caller, action, moved, decision)
 
     async def decide(
         self, caller: Caller, action: str, arn: str, facts: Facts, view: RepositoryView | None = None

@@ -69,3 +69,10 @@ def entity_of(text: str) -> tuple[str, EntityKind, str] | None:
     kind, _, rest = fields[5].partition("/")
     name = rest if kind == EntityKind.PROVIDER.value else rest.rpartition("/")[2]
     return (fields[4], EntityKind(kind), name) if kind in _KINDS and name else None
+
+
+def moved_arn(arn: str, path: str | None, name: str | None) -> str:
+    """The ARN of an entity of IAM at another path, under another name, or both; None leaves it as it is."""
+    head, _, rest = arn.partition("/")
+    old_path, _, old_name = f"/{rest}".rpartition("/")
+    return f"{head}{path or f'{old_path}/'}{name or old_name}"

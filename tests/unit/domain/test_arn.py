@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from entrepot.domain.arn import parse_repository_arn
+from entrepot.domain.arn import account_of, moved_arn, parse_repository_arn
 from entrepot.domain.error import InvalidResourceArn
 from entrepot.domain.registry import Registry
 
@@ -40,3 +40,23 @@ def test_an_arn_is_read_as_it_is_written(text: str, registry: Registry, name: st
 def test_anything_else_is_none(text: str) -> None:
     with pytest.raises(InvalidResourceArn):
         parse_repository_arn(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "moved"),
+    [
+        (None, None, "user/a/b/mia"),
+        (None, "zoe", "user/a/b/zoe"),
+        ("/", None, "user/mia"),
+        ("/c/", "zoe", "user/c/zoe"),
+    ],
+)
+def test_moved(path: str | None, name: str | None, moved: str) -> None:
+    assert moved_arn("arn:aws:iam::123456789012:user/a/b/mia", path, name) == f"arn:aws:iam::123456789012:{moved}"
+    assert moved_arn("arn:aws:iam::123456789012:user/mia", None, name).endswith(f"user/{name or 'mia'}")
+
+
+def test_account_of() -> None:
+    assert account_of("arn:aws:lambda:us-east-1:123456789012:function:a:b") == "123456789012"
+    assert account_of("arn:aws:s3:::bucket") == ""
+    assert account_of("bucket") is None

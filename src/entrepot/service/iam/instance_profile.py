@@ -1,6 +1,7 @@
 """Instance profiles: names under which machines would find a role; kept so that what sets them up can go on.
 
-Nothing here starts machines, so that a role in a profile gives nobody anything, and `iam:PassRole` is not asked for.
+Nothing here starts machines, so that a role in a profile gives nobody anything; who puts it in needs `iam:PassRole` on
+it nevertheless.
 
 Spec: IAM API, CreateInstanceProfile, GetInstanceProfile, ListInstanceProfiles, ListInstanceProfilesForRole,
 AddRoleToInstanceProfile, RemoveRoleFromInstanceProfile, DeleteInstanceProfile.

@@ -14,6 +14,7 @@ import hashlib
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -47,7 +48,7 @@ from entrepot.transport.aws.error import (
 from entrepot.transport.aws.model import ServiceModel, known_regions, service_model
 from entrepot.transport.aws.operation import OPERATIONS, find_operation
 from entrepot.transport.aws.protocol import ec2, json, query
-from entrepot.transport.aws.resource import ResourceKind, target_of
+from entrepot.transport.aws.resource import ResourceKind, Target, target_of
 from entrepot.transport.aws.row import BODY_BYTES_MAX, Row
 from entrepot.transport.aws.unsigned import UNSIGNED, Opened, may_be_unsigned, open_unsigned, region_of
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
@@ -171,7 +172,8 @@ class AwsGateway:
 
     async def _authorise(self, request: HttpRequest, opened: Opened, region: str, hold: Hold) -> Call:
         row, caller, parameters = opened.row, opened.caller, opened.parameters
-        target = target_of(row.resource, Registry(caller.home, region), parameters, caller.principal)
+        own = Registry(caller.home, region)
+        target = target_of(row.resource, own, parameters, caller.principal)
         identity = opened.web_identity
         keys = keys_of(row.service, parameters) | (identity.trust_keys() if identity else {})
         facts = _facts(request, region, keys)
@@ -180,11 +182,22 @@ class AwsGateway:
         check = self._authorizer.check_unforbidden if is_open else self._authorizer.check
         for action in row.actions(parameters, caller.session):
             await check(caller, action, target.arns_of(action), facts)
+        await self._check_beside(opened, own, target, facts)
         if row.service == "ec2" and parameters.get("DryRun"):
             raise DryRunSucceeded
         may_with = partial(self._authorizer.may_with, caller, row.action, target.arns, facts)
         services, registry_url = self._services, self._registry_url
         return Call(row.name, caller, target.registry, parameters, services, registry_url, hold, may_with, identity)
+
+    async def _check_beside(self, opened: Opened, own: Registry, target: Target, facts: RequestFacts) -> None:
+        """Authorise what an operation needs on other resources, and on its own where that will be."""
+        row, caller, parameters = opened.row, opened.caller, opened.parameters
+        for other in row.beside:
+            asked = replace(facts, parameters={**facts.parameters, **other.keys})
+            await self._authorizer.check(caller, other.action, target_of(other.resource, own, parameters).arns, asked)
+        if row.new_place:
+            path, name = (parameters.get(member) for member in row.new_place)
+            await self._authorizer.check_moved(caller, row.action, target.arns[0], (path, name), facts)
 
     async def _call(self, request: HttpRequest, addressee: Addressee, row: Row, call: Call) -> HttpResponse:
         result = await row.answer(call)

@@ -33,6 +33,12 @@ def coverage_table() -> str:
     lines = ["| service | operation | status | IAM action | resource |", "|---|---|---|---|---|"]
     for row in OPERATIONS.values():
         status = "missing" if row.handler is None else "works"
-        actions = ", ".join((f"`{row.action}`", *(f"`{action}` with `{member}`" for action, member in row.also)))
+        actions = ", ".join(
+            (
+                f"`{row.action}`",
+                *(f"`{action}` with `{member}`" for action, member in row.also),
+                *(f"`{other.action}` on the {other.resource}" for other in row.beside),
+            )
+        )
         lines.append(f"| {row.service} | {row.name} | {status} | {actions} | {row.resource} |")
     return "\n".join(lines) + "\n"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from entrepot.auth.condition_key import Values
 from entrepot.domain.limit import LAYER_PART_BYTES_MAX, MANIFEST_BYTES_MAX, MIB
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.resource import ResourceKind
@@ -28,6 +29,16 @@ BODY_BYTES_MAX_OF: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Another action, on another resource, that an operation needs as well."""
+
+    action: str
+    resource: ResourceKind
+    keys: Mapping[str, Values]
+    """Condition keys of that question alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One operation of one service."""
 
@@ -41,6 +52,10 @@ class Row:
 
     handed_on: tuple[tuple[str, Callable[[Session], object]], ...] = ()
     """Further actions, each with what demands it if the caller's session has it and so hands it on."""
+
+    beside: tuple[Beside, ...] = ()
+    new_place: tuple[str, str] | None = None
+    """Members that move and rename an entity of IAM: who moves it must be allowed to do so there too."""
 
     def actions(self, parameters: dict[str, Any], session: Session | None) -> tuple[str, ...]:
         """All that the caller, perhaps in a session, must be allowed to call the operation with these parameters."""

@@ -5,6 +5,7 @@ Spec: Service Authorization Reference, "Actions, resources, and condition keys f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from entrepot.transport.aws.call import Handler
@@ -28,7 +29,7 @@ from entrepot.transport.aws.iam import (
 )
 from entrepot.transport.aws.model import service_model
 from entrepot.transport.aws.resource import ResourceKind
-from entrepot.transport.aws.row import Row, row
+from entrepot.transport.aws.row import Beside, Row, row
 
 _OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
     **absent.OPERATIONS,
@@ -59,10 +60,18 @@ _ALSO: Final = {
 }
 """Further actions, each with the member whose presence demands it."""
 
+_PASSED_TO_MACHINES: Final = Beside("iam:PassRole", ResourceKind.ROLE, {"iam:passedtoservice": ("ec2.amazonaws.com",)})
+_BESIDE: Final = {"AddRoleToInstanceProfile": (_PASSED_TO_MACHINES,)}
+"""Further actions on other resources."""
+
+_NEW_PLACE: Final = {"UpdateGroup": ("NewPath", "NewGroupName"), "UpdateUser": ("NewPath", "NewUserName")}
+"""What moves: "the requester must have appropriate permissions on both the source object and the target object"."""
+
 
 def _row(name: str) -> Row:
     resource, handler = _OPERATIONS.get(name, (ResourceKind.ANY, None))
-    return row("iam", name, resource, handler, also=_ALSO.get(name, ()))
+    plain = row("iam", name, resource, handler, also=_ALSO.get(name, ()))
+    return replace(plain, beside=_BESIDE.get(name, ()), new_place=_NEW_PLACE.get(name))
 
 
 ROWS: Final = tuple(_row(name) for name in service_model("iam").operation_names)
