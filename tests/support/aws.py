@@ -228,9 +228,9 @@ class AwsWorld:
 
 
 @asynccontextmanager
-async def aws_world(address: DatabaseAddress, directory: Path) -> AsyncIterator[AwsWorld]:
+async def aws_world(address: DatabaseAddress, directory: Path, **settings: Any) -> AsyncIterator[AwsWorld]:
     """Run a registry and clients of two accounts."""
-    async with running_registry(address, directory) as running:
+    async with running_registry(address, directory, **settings) as running:
         gateway = AwsGateway(
             running.services,
             Authorizer(running.services.access, running.services.context.now),

@@ -29,7 +29,7 @@ def handlers(services: Services, events: EventService) -> Mapping[str, Handler]:
     return {
         JobKind.UPLOAD_SWEEP: _told_by(lambda: _sweep(services)),
         JobKind.GARBAGE: _told_by(lambda: _remove_garbage(services)),
-        JobKind.TOKEN_PURGE: _counted(services.registry_token.purge_expired),
+        JobKind.TOKEN_PURGE: _told_by(lambda: _purge_tokens(services)),
         JobKind.KEY_PURGE: _counted(services.session.purge_expired),
         JobKind.EVENT_PURGE: _counted(events.purge),
         JobKind.JOB_PURGE: _counted(services.job.purge),
@@ -44,6 +44,14 @@ async def _remove_garbage(services: Services) -> Result:
     """Collect, then free the bytes whose time has come."""
     collected = await services.garbage.collect()
     return asdict(collected) | asdict(await services.upload.sweep())
+
+
+async def _purge_tokens(services: Services) -> Result:
+    """Registry tokens that have expired, and robot tokens that were revoked long ago."""
+    return {
+        "removed": await services.registry_token.purge_expired(),
+        "removedRobotTokens": await services.robot_token.purge_revoked(),
+    }
 
 
 def _told_by(work: Callable[[], Awaitable[Result]]) -> Handler:

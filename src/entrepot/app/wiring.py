@@ -47,11 +47,14 @@ from entrepot.service.job import JobService
 from entrepot.service.key import KeyService
 from entrepot.service.kms.key import KmsKeys
 from entrepot.service.referrer import ReferrerService
+from entrepot.service.registry_login import RegistryLogins
 from entrepot.service.registry_policy import RegistryPolicyService
 from entrepot.service.registry_token import RegistryTokenService
 from entrepot.service.repository import RepositoryService
 from entrepot.service.repository_policy import RepositoryPolicyService
 from entrepot.service.resource_tag import ResourceTagService
+from entrepot.service.robot_login import RobotLogins
+from entrepot.service.robot_token import RobotTokenService
 from entrepot.service.services import Services
 from entrepot.service.session import SessionService
 from entrepot.service.storage import Storage
@@ -104,6 +107,7 @@ class Application:
         try:
             await self.services.image.pulls.flush(is_final=True)
             await self.services.iam_access_key.uses.flush(is_final=True)
+            await self.services.robot_login.uses.flush(is_final=True)
         finally:
             await self.storage.close()
             await self.database.close()
@@ -160,6 +164,8 @@ def _services(
 ) -> Services:
     settings, aws, clients = deployment.settings, deployment.aws_policies, ClientDatabase(database)
     promise = BlobPromise(settings.blob_promise_seconds)
+    tokens = RegistryTokenService(database, context, keys, settings.token_lifetime_seconds)
+    robots = RobotLogins(database, context)
     account_setting = AccountSettingService(clients, context, AWS_DEFAULTS if settings.aws_defaults else DEFAULTS)
     return Services(
         context=context,
@@ -182,7 +188,10 @@ def _services(
         iam_account=IamAccountService(clients),
         iam_simulation=IamSimulationService(database, aws),
         iam_authorization_detail=IamAuthorizationDetailService(database, aws),
-        registry_token=RegistryTokenService(database, context, keys, settings.token_lifetime_seconds),
+        registry_token=tokens,
+        robot_token=RobotTokenService(clients, context),
+        robot_login=robots,
+        registry_login=RegistryLogins(tokens, robots),
         repository=RepositoryService(clients, context, keys),
         repository_policy=RepositoryPolicyService(clients),
         registry_policy=RegistryPolicyService(clients, context, account_setting),
@@ -213,6 +222,7 @@ def _schedule(services: Services) -> list[Periodic]:
     return [
         Periodic("pull-flush", NOTE_FLUSH_SECONDS, services.image.pulls.flush),
         Periodic("key-use-flush", NOTE_FLUSH_SECONDS, services.iam_access_key.uses.flush),
+        Periodic("robot-use-flush", NOTE_FLUSH_SECONDS, services.robot_login.uses.flush),
         Periodic("key-refresh", KEY_REFRESH_SECONDS, services.key.refresh),
     ]
 

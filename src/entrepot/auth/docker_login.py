@@ -1,7 +1,4 @@
-"""Docker logins: the Authorization header of a `/v2/` request becomes a verified token and the registry it is for.
-
-The user name is always `AWS`, the password is what GetAuthorizationToken issued. Nothing here reads a row, so an
-unauthenticated request costs one hash at most.
+"""Docker logins: the Authorization header of a `/v2/` request becomes a user and a password, its host a registry.
 
 Spec: ECR user guide, "Private registry authentication"; RFC 7617; design, "Every protocol on every listener".
 """
@@ -11,16 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TYPE_CHECKING, Protocol
 
 from entrepot.domain.endpoint import EndpointKind, parse_endpoint
 from entrepot.domain.error import MissingAuthentication, TokenInvalid
 from entrepot.domain.registry import Registry
 
-if TYPE_CHECKING:
-    from entrepot.domain.registry_token import VerifiedToken
-
-USER = "AWS"
 SERVICE = "ecr.amazonaws.com"
 AUTHORIZATION_LENGTH_MAX = 8192
 """Characters; a token has under 2,000."""
@@ -28,24 +20,12 @@ AUTHORIZATION_LENGTH_MAX = 8192
 _HOST = re.compile(r"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
 
-class PasswordVerifier(Protocol):
-    """What a login needs of `service.registry_token`."""
-
-    def verify(self, password: str) -> VerifiedToken:
-        """Check a password.
-
-        Raises:
-            TokenInvalid, TokenExpired.
-        """
-
-
-def read_login(authorization: str | None, verifier: PasswordVerifier) -> VerifiedToken:
-    """Verify `Basic base64(AWS:password)`.
+def read_login(authorization: str | None) -> tuple[str, str]:
+    """User and password of `Basic base64(USER:PASSWORD)`, neither of them believed.
 
     Raises:
         MissingAuthentication: no header.
-        TokenInvalid: another scheme or user, or not one of our tokens.
-        TokenExpired: it was one of ours.
+        TokenInvalid: another scheme, or not of this form.
     """
     if not authorization:
         raise MissingAuthentication
@@ -56,25 +36,21 @@ def read_login(authorization: str | None, verifier: PasswordVerifier) -> Verifie
         user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
     except (binascii.Error, ValueError) as error:
         raise TokenInvalid from error
-    if user != USER or not colon:
+    if not colon:
         raise TokenInvalid
-    return verifier.verify(password)
+    return user, password
 
 
-def registry_for(host: str, token: VerifiedToken) -> Registry:
-    """The registry that a request means: its host's when that is AWS-shaped, else the token's.
+def registry_for(host: str, own: Registry) -> Registry:
+    """The registry that a request means: its host's when that is AWS-shaped, else its password's `own`.
 
     Raises:
-        TokenInvalid: the host is in another region than the token, or not a private registry.
+        TokenInvalid: the host is in another region than the password, or not a private registry.
     """
     endpoint = parse_endpoint(host)
     if endpoint is None:
-        return token.registry
-    if (
-        endpoint.kind is not EndpointKind.REGISTRY
-        or not endpoint.account_id
-        or endpoint.region != token.registry.region
-    ):
+        return own
+    if endpoint.kind is not EndpointKind.REGISTRY or not endpoint.account_id or endpoint.region != own.region:
         raise TokenInvalid
     return Registry(endpoint.account_id, endpoint.region)
 

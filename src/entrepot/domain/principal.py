@@ -85,9 +85,11 @@ class Caller:
     epoch: int = 0
     """Access epoch of the caller's account in this request: what was cached at another one is void."""
     session: Session | None = None
-    """Of temporary credentials."""
+    """Of temporary credentials, and of robot tokens."""
     source_arn: str | None = None
     """Of a service: for what it asks; its credential vouches for that."""
+    scope: str | None = None
+    """Of a robot token: the policy beyond which nothing is allowed."""
 
     @property
     def account_id(self) -> str:

@@ -43,6 +43,9 @@ from entrepot.store.metadata.view import view_repository
 KEPT_MAX = 2_000
 """Callers, and resources, that a worker keeps compiled policies of: those of a session may take some 40 KiB."""
 
+_SCOPE = "scope"
+"""What the one policy of a robot token's scope is called."""
+
 T = TypeVar("T")
 
 
@@ -56,6 +59,8 @@ class CallerAccess:
     session: PolicySet | None
     tags: Mapping[str, str]
     """Of the user or role, overlaid by those of the session; keys in lower case."""
+    scope: PolicySet | None = None
+    """Of the credential itself."""
     questions: dict[Any, Any] = field(default_factory=dict)
     decisions: dict[Any, Any] = field(default_factory=dict)
     """What was decided already; `auth/authorize.py` knows how."""
@@ -150,7 +155,7 @@ class AccessService:
                 return None
             tags = _lower(list_tags(connection, entity.id))
             saved = rows.find_trust_policy(connection, entity.id) if trusts else None
-            policy = None if saved is None else _saved_set("trust policy", saved, Kind.TRUST)
+            policy = None if saved is None else saved_set("trust policy", saved, Kind.TRUST)
             return ResourceAccess(account_id, policy, tags=tags, arn=entity.arn, boundary=entity.boundary)
 
         return await self._database.read(query)
@@ -164,7 +169,7 @@ class AccessService:
         found = _kept(self._registries, owner, epoch)
         if found is None:
             row = await self._database.lookup(lambda connection: rows.find_registry_access(connection, owner))
-            policy = None if row.policy is None else _saved_set("registry policy", row.policy, Kind.REGISTRY)
+            policy = None if row.policy is None else saved_set("registry policy", row.policy, Kind.REGISTRY)
             found = ResourceAccess(
                 owner.account_id,
                 registry=policy,
@@ -183,7 +188,7 @@ class AccessService:
             )
 
         saved, tags = await self._database.read(query)
-        policy = None if saved is None else _saved_set("repository policy", saved, Kind.REPOSITORY)
+        policy = None if saved is None else saved_set("repository policy", saved, Kind.REPOSITORY)
         return replace(registry, policy=policy, tags=_lower(tags), repository_id=repository_id)
 
     async def _make_caller(self, caller: Caller) -> CallerAccess:
@@ -201,7 +206,8 @@ class AccessService:
             _keep(self._standings, principal.unique_id, caller.epoch, standing)
         limits = await self._session_policies(caller) if held and held.is_limited else None
         tags = {**standing.tags, **(_lower(held.tags) if held else {})}
-        return CallerAccess(_subject(caller), standing.identity, standing.boundary, limits, tags)
+        scope = None if caller.scope is None else PolicySet([(_SCOPE, _compile(caller.scope, Kind.IDENTITY))])
+        return CallerAccess(_subject(caller), standing.identity, standing.boundary, limits, tags, scope)
 
     async def _session_policies(self, caller: Caller) -> PolicySet:
         held = caller.session
@@ -248,6 +254,7 @@ def policies_of(caller: CallerAccess, resource: ResourceAccess) -> Policies:
         resource.policy,
         resource.registry,
         resource.registry_scope,
+        scope=caller.scope,
     )
 
 
@@ -264,7 +271,8 @@ def _compile(text: str, kind: Kind) -> Policy:
     return parse_policy(text, kind)
 
 
-def _saved_set(name: str, saved: SavedPolicy, kind: Kind) -> PolicySet:
+def saved_set(name: str, saved: SavedPolicy, kind: Kind) -> PolicySet:
+    """A saved policy that names its principals by unique id."""
     policy = with_unique_ids(_compile(saved.document, kind), saved.principals)
     return PolicySet([(name, policy)])
 

@@ -32,11 +32,14 @@ if TYPE_CHECKING:
     from entrepot.service.key import KeyService
     from entrepot.service.kms.key import KmsKeys
     from entrepot.service.referrer import ReferrerService
+    from entrepot.service.registry_login import RegistryLogins
     from entrepot.service.registry_policy import RegistryPolicyService
     from entrepot.service.registry_token import RegistryTokenService
     from entrepot.service.repository import RepositoryService
     from entrepot.service.repository_policy import RepositoryPolicyService
     from entrepot.service.resource_tag import ResourceTagService
+    from entrepot.service.robot_login import RobotLogins
+    from entrepot.service.robot_token import RobotTokenService
     from entrepot.service.session import SessionService
     from entrepot.service.upload import UploadService
     from entrepot.service.vpc.endpoint import VpcEndpointService
@@ -69,6 +72,9 @@ class Services:
     iam_simulation: IamSimulationService
     iam_authorization_detail: IamAuthorizationDetailService
     registry_token: RegistryTokenService
+    robot_token: RobotTokenService
+    robot_login: RobotLogins
+    registry_login: RegistryLogins
     repository: RepositoryService
     repository_policy: RepositoryPolicyService
     registry_policy: RegistryPolicyService

@@ -1,27 +1,14 @@
 """Authorization headers of docker clients."""
 
 import base64
-from datetime import UTC, datetime
 
 import pytest
 
 from entrepot.auth.docker_login import challenge, read_login, registry_for
-from entrepot.domain.error import MissingAuthentication, TokenExpired, TokenInvalid
+from entrepot.domain.error import MissingAuthentication, TokenInvalid
 from entrepot.domain.registry import Registry
-from entrepot.domain.registry_token import VerifiedToken
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HOME = Registry("123456789012", "us-east-1")
-TOKEN = VerifiedToken("1", HOME, NOW, NOW)
-
-
-class Verifier:
-    def verify(self, password: str) -> VerifiedToken:
-        if password == "old":
-            raise TokenExpired
-        if password != "good":
-            raise TokenInvalid
-        return TOKEN
 
 
 def basic(text: str) -> str:
@@ -30,7 +17,11 @@ def basic(text: str) -> str:
 
 @pytest.mark.parametrize("header", [basic("AWS:good"), basic("AWS:good").replace("Basic", "basic")])
 def test_good(header: str) -> None:
-    assert read_login(header, Verifier()) is TOKEN
+    assert read_login(header) == ("AWS", "good")
+
+
+def test_only_the_first_colon_parts() -> None:
+    assert read_login(basic("ci:a:b")) == ("ci", "a:b")
 
 
 @pytest.mark.parametrize(
@@ -42,17 +33,14 @@ def test_good(header: str) -> None:
         ("Basic ***", TokenInvalid),
         ("Basic \udcff", TokenInvalid),
         (basic("AWS"), TokenInvalid),
-        (basic("aws:good"), TokenInvalid),
-        (basic("AWS:bad"), TokenInvalid),
         (basic("AWS:gööd"), TokenInvalid),
-        (basic("AWS:old"), TokenExpired),
         ("Bearer good", TokenInvalid),
         (basic("AWS:" + "x" * 100_000), TokenInvalid),
     ],
 )
 def test_bad(header: str | None, error: type[Exception]) -> None:
     with pytest.raises(error):
-        read_login(header, Verifier())
+        read_login(header)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +53,7 @@ def test_bad(header: str | None, error: type[Exception]) -> None:
     ],
 )
 def test_registry_of_host(host: str, registry: Registry) -> None:
-    assert registry_for(host, TOKEN) == registry
+    assert registry_for(host, HOME) == registry
 
 
 @pytest.mark.parametrize(
@@ -74,7 +62,7 @@ def test_registry_of_host(host: str, registry: Registry) -> None:
 )
 def test_hosts_that_refuse_the_token(host: str) -> None:
     with pytest.raises(TokenInvalid):
-        registry_for(host, TOKEN)
+        registry_for(host, HOME)
 
 
 def test_challenge_repeats_only_hosts() -> None:

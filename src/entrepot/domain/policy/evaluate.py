@@ -2,7 +2,7 @@
 
 Spec: IAM user guide, "Policy evaluation logic", "Cross-account policy evaluation logic", "Permissions boundaries"; STS
 API, AssumeRole; KMS developer guide, "Determining access". Any Deny that applies decides. Endpoint and service control
-policies, where there are any, must allow. Then, by who asks and what for:
+policies and the scope of the credential, where there are any, must allow. Then, by who asks and what for:
 
 - in his own account, his identity policies within boundary and session policy, or a resource's policy, are enough;
 - a role's trust policy and a key's policy must allow in any case: what they say to an account is decided by identity
@@ -41,6 +41,8 @@ class Layer(Enum):
     IDENTITY = "identity-based policy"
     BOUNDARY = "permissions boundary"
     SESSION = "session policy"
+    SCOPE = "robot token scope"
+    """What a credential of ours was made for; more than a session policy, as nothing is allowed beyond it."""
 
 
 class RegistryScope(Enum):
@@ -80,6 +82,8 @@ class Policies(NamedTuple):
     endpoint: PolicySet | None = None
     service_control: tuple[PolicySet, ...] = ()
     """One set for each level of the organisation, each of which must allow."""
+    scope: PolicySet | None = None
+    """Of the credential itself, whatever its session may."""
 
 
 class Match(NamedTuple):
@@ -159,6 +163,8 @@ def layers_of(action: str, policies: Policies) -> list[tuple[Layer, PolicySet]]:
     if policies.endpoint:
         layers.append((Layer.ENDPOINT, policies.endpoint))
     layers.extend([(Layer.SERVICE_CONTROL, level) for level in policies.service_control])
+    if policies.scope:
+        layers.append((Layer.SCOPE, policies.scope))
     return layers
 
 
@@ -172,7 +178,7 @@ def _is_in_scope(action: str, scope: RegistryScope) -> bool:
 _ON_RESOURCE: Final = (Layer.RESOURCE, Layer.REGISTRY)
 _LIMITS: Final = (Layer.BOUNDARY, Layer.SESSION)
 _ON_CALLER: Final = (Layer.IDENTITY, *_LIMITS)
-_CEILING: Final = (Layer.SERVICE_CONTROL, Layer.ENDPOINT)
+_CEILING: Final = (Layer.SERVICE_CONTROL, Layer.ENDPOINT, Layer.SCOPE)
 
 _STANDS: Final = Grant.EVERYBODY | Grant.DIRECT
 """What a resource's policy says and nobody else needs to agree to, in one account."""
@@ -202,6 +208,8 @@ class _Votes:
         return missing, used + _CEILING
 
     def _ceiling(self) -> _Count | None:
+        if self._policies.scope and Layer.SCOPE not in self._allowed:
+            return Layer.SCOPE, ()
         if self._policies.endpoint and Layer.ENDPOINT not in self._allowed:
             return Layer.ENDPOINT, ()
         if self._policies.service_control:

@@ -24,6 +24,7 @@ _LIMITS: Final = {
     Layer.SESSION: "the session policies must allow it too, and do not",
     Layer.ENDPOINT: "the VPC endpoint policy must allow it too, and does not",
     Layer.SERVICE_CONTROL: "the service control policies must allow it too, at each level, and do not",
+    Layer.SCOPE: "the robot token was not made for it",
 }
 
 
@@ -98,6 +99,7 @@ def _looked_at(policies: Policies) -> Iterator[str]:
         (f"the registry policy, scope {policies.registry_scope.value}", [policies.registry]),
         ("the VPC endpoint policy", [policies.endpoint]),
         ("service control policies", list(policies.service_control)),
+        ("the scope of the robot token", [policies.scope]),
     ]
     for name, sets in there:
         present = [len(one.entries) for one in sets if one is not None]

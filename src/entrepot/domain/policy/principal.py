@@ -75,8 +75,8 @@ def user(account_id: str, arn: str, unique_id: str = "") -> Subject:
 
 
 def session(account_id: str, arn: str, role_arn: str, role_id: str = "") -> Subject:
-    """A session of a role: `arn:aws:sts::…:assumed-role/ROLE/NAME`."""
-    by_id = {role_id: Grant.ROLE, f"{role_id}:{arn.rpartition('/')[2]}": Grant.DIRECT} if role_id else {}
+    """A session of a role: `arn:aws:sts::…:assumed-role/ROLE/NAME`, where only our own names have slashes."""
+    by_id = {role_id: Grant.ROLE, f"{role_id}:{arn.split('/', 2)[2]}": Grant.DIRECT} if role_id else {}
     return _identity(account_id, {arn: Grant.DIRECT, role_arn: Grant.ROLE, **by_id})
 
 

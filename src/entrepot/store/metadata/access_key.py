@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
 from entrepot.domain.identity import KeyState, KeyUse
 from entrepot.store.metadata.base import from_micros, from_optional_micros, to_micros
+from entrepot.store.metadata.iam_role import record_role_uses
 from entrepot.store.metadata.schema import access_key, iam_role
 
 _COLUMNS = access_key.c
@@ -18,12 +20,6 @@ _RECORD_USE = (
     update(access_key)
     .where(_COLUMNS.id == bindparam("key_id"), func.coalesce(_COLUMNS.used_at, 0) < bindparam("at"))
     .values(used_at=bindparam("at"), used_region=bindparam("region"), used_service=bindparam("service"))
-)
-
-_RECORD_ROLE_USE = (
-    update(iam_role)
-    .where(iam_role.c.id == bindparam("role_id"), func.coalesce(iam_role.c.used_at, 0) < bindparam("at"))
-    .values(used_at=bindparam("at"), used_region=bindparam("region"))
 )
 
 
@@ -65,25 +61,17 @@ def record_uses(connection: Connection, uses: Iterable[tuple[str, KeyUse]]) -> N
     """Write last uses of keys by id, and of the roles behind sessions, where they are later. Voids nothing."""
     noted = dict(uses)
     connection.execute(_RECORD_USE, [{"key_id": key_id, **_columns(use)} for key_id, use in noted.items()])
-    of_roles = _uses_of_roles(connection, noted)
-    if of_roles:
-        # By id, as keys are: two workers that write at once wait for each other and not both.
-        connection.execute(_RECORD_ROLE_USE, [{"role_id": one, **_columns(of_roles[one])} for one in sorted(of_roles)])
+    record_role_uses(connection, _uses_of_roles(connection, noted))
 
 
-def _uses_of_roles(connection: Connection, uses: Mapping[str, KeyUse]) -> dict[str, KeyUse]:
-    """The last of the uses for each role, by unique id."""
+def _uses_of_roles(connection: Connection, uses: Mapping[str, KeyUse]) -> list[tuple[str, datetime, str]]:
+    """The roles behind the keys of sessions, with when and where each key was used."""
     rows = connection.execute(
         select(_COLUMNS.id, iam_role.c.id.label("role_id"))
         .join(iam_role, iam_role.c.id == _COLUMNS.unique_id)
         .where(_COLUMNS.id.in_(uses))
     )
-    last: dict[str, KeyUse] = {}
-    for row in rows:
-        use = uses[row.id]
-        if row.role_id not in last or last[row.role_id].at < use.at:
-            last[row.role_id] = use
-    return last
+    return [(row.role_id, uses[row.id].at, uses[row.id].region) for row in rows]
 
 
 def _columns(use: KeyUse) -> dict[str, int | str]:

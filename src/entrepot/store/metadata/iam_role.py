@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from entrepot.domain.iam import Entity, EntityKind
-from entrepot.store.metadata.base import from_optional_micros
+from entrepot.store.metadata.base import from_optional_micros, to_micros
 from entrepot.store.metadata.iam_entity import EntityQuery, is_named, page_of, to_entity
 from entrepot.store.metadata.schema import iam_entity, iam_role
 
@@ -23,6 +23,11 @@ _OWN: Final = (
     iam_role.c.used_region,
 )
 _ROLES: Final = select(iam_entity, *_OWN).join(iam_role, iam_role.c.id == iam_entity.c.id)
+_RECORD_USE: Final = (
+    update(iam_role)
+    .where(iam_role.c.id == bindparam("role_id"), func.coalesce(iam_role.c.used_at, 0) < bindparam("at"))
+    .values(used_at=bindparam("at"), used_region=bindparam("region"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,19 @@ def update_session_seconds_max(connection: Connection, unique_id: str, seconds: 
 def delete_role(connection: Connection, unique_id: str) -> None:
     """Delete what the entity has as a role; the entity stays."""
     connection.execute(delete(iam_role).where(iam_role.c.id == unique_id))
+
+
+def record_role_uses(connection: Connection, uses: Iterable[tuple[str, datetime, str]]) -> None:
+    """Write last uses of roles (unique id, when, in which region) where they are later. Voids nothing."""
+    last: dict[str, tuple[datetime, str]] = {}
+    for role_id, at, region in uses:
+        last[role_id] = max((at, region), last.get(role_id, (at, region)))
+    # By id: two workers that write at once wait for each other and not both.
+    values = [
+        {"role_id": role_id, "at": to_micros(at), "region": region} for role_id, (at, region) in sorted(last.items())
+    ]
+    if values:
+        connection.execute(_RECORD_USE, values)
 
 
 def _to_role(row: Row[*tuple[Any, ...]]) -> RoleRow:

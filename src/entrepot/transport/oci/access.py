@@ -27,8 +27,7 @@ from entrepot.transport.exchange import Exchange
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
     from entrepot.auth.failed_login import FailedLogins
-    from entrepot.domain.registry_token import VerifiedToken
-    from entrepot.service.registry_token import RegistryTokenService
+    from entrepot.service.registry_login import RegistryLogin, RegistryLogins
     from entrepot.service.repository import RepositoryService
 
 View = TypeVar("View", bound=RepositoryView)
@@ -43,12 +42,12 @@ QUERY_FIELDS_MAX = 200
 class Call:
     """An authenticated request for a registry; it is itself what condition keys are made of."""
 
-    __slots__ = ("_query", "caller", "exchange", "parameters", "registry", "token")
+    __slots__ = ("_query", "caller", "exchange", "login", "parameters", "registry")
 
-    def __init__(self, exchange: Exchange, token: VerifiedToken, caller: Caller, registry: Registry) -> None:
+    def __init__(self, exchange: Exchange, login: RegistryLogin, registry: Registry) -> None:
         self.exchange = exchange
-        self.token = token
-        self.caller = caller
+        self.login = login
+        self.caller = login.caller
         self.registry = registry
         self.parameters: dict[str, Values] = {}
         """Condition keys that follow from what is asked for."""
@@ -126,12 +125,12 @@ class Access:
 
     def __init__(
         self,
-        tokens: RegistryTokenService,
+        logins: RegistryLogins,
         authorizer: Authorizer,
         repositories: RepositoryService,
         failed_logins: FailedLogins,
     ) -> None:
-        self._tokens = tokens
+        self._logins = logins
         self._authorizer = authorizer
         self._repositories = repositories
         self._failed_logins = failed_logins
@@ -143,14 +142,15 @@ class Access:
             Unauthenticated: the answer carries the challenge.
             TooManyFailedLogins: the address sent too many false tokens.
         """
-        self._failed_logins.check(exchange.peer.address)
+        address = exchange.peer.address
+        self._failed_logins.check(address)
         try:
-            token = read_login(exchange.headers.get("Authorization"), self._tokens)
+            user, password = read_login(exchange.headers.get("Authorization"))
+            login = await self._logins.log_in(user, password, address)
         except TokenInvalid:
-            self._failed_logins.count(exchange.peer.address)
+            self._failed_logins.count(address)
             raise
-        registry = registry_for(exchange.host, token)
-        return Call(exchange, token, await self._tokens.caller(token), registry)
+        return Call(exchange, login, registry_for(exchange.host, login.registry))
 
     async def epoch(self, call: Call) -> int | None:
         """The access epoch of the caller's account now, without a look at any repository."""
@@ -217,7 +217,7 @@ class Access:
         Raises:
             TokenExpired: the token has been revoked since it was last looked at.
         """
-        return await self._tokens.confirm(call.token, call.caller, epoch)
+        return await self._logins.confirm(call.login, epoch)
 
     async def permit(
         self, call: Call, epoch: int | None, action: str, *names: str, view: RepositoryView | None = None

@@ -35,6 +35,7 @@ from entrepot.store.metadata.schema.image import blob, manifest, manifest_refere
 from entrepot.store.metadata.schema.kms import kms_alias, kms_grant, kms_key, kms_key_version, kms_tag
 from entrepot.store.metadata.schema.operation import collection_hold, event, job, maintenance, set_aside_row
 from entrepot.store.metadata.schema.repository import registry_policy, repository, repository_policy, resource_tag
+from entrepot.store.metadata.schema.robot import robot_token
 from entrepot.store.metadata.schema.upload import doomed_object, file_store, upload, upload_segment
 from entrepot.store.metadata.schema.vpc import ec2_tag, network, vpc_endpoint, vpc_endpoint_subnet, vpc_subnet
 
@@ -79,6 +80,7 @@ __all__ = [
     "repository_policy",
     "resource_tag",
     "service_principal",
+    "robot_token",
     "set_aside_row",
     "signing_key",
     "tag",
