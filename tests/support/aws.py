@@ -26,7 +26,7 @@ from entrepot.domain.iam_error import IssuerNotReached
 from entrepot.domain.registry_url import RegistryUrl
 from entrepot.domain.web_identity import Provider
 from entrepot.transport.aws.gateway import AwsGateway
-from entrepot.transport.aws.model import VERSIONS
+from entrepot.transport.aws.model import OWN_DATA, VERSIONS
 from entrepot.transport.message import HttpRequest, HttpResponse
 from tests.support.database import DatabaseAddress
 from tests.support.registry import OTHER_ACCOUNT, RunningRegistry, running_registry
@@ -41,7 +41,7 @@ TARGET = "AmazonEC2ContainerRegistry_V20150921"
 
 def botocore_model(service: str) -> ServiceModel:
     """The model as botocore itself reads it."""
-    return ServiceModel(Loader().load_service_model(service, "service-2", VERSIONS[service]), service)
+    return ServiceModel(Loader([str(OWN_DATA)]).load_service_model(service, "service-2", VERSIONS[service]), service)
 
 
 MODELS = {service: botocore_model(service) for service in VERSIONS}
@@ -95,6 +95,10 @@ class AwsClient:
     async def kms(self, operation: str, **parameters: Any) -> Reply:
         """Call an operation of KMS with what stands in the JSON body."""
         return await self.send(operation, json.dumps(parameters).encode(), "kms")
+
+    async def entrepot(self, operation: str, **parameters: Any) -> Reply:
+        """Call an operation of our own service with what stands in the JSON body."""
+        return await self.send(operation, json.dumps(parameters).encode(), "entrepot")
 
     async def send(self, operation: str, body: bytes, service: str = "ecr") -> Reply:
         """Call an operation of a JSON service with any body."""

@@ -20,6 +20,8 @@ EXAMPLES = {
     "LayerDigest": "sha256:" + "0" * 64,
     "RegistryId": "123456789012",
     "RepositoryName": "team/app",
+    "Address": "192.0.2.1",
+    "RoleArn": "arn:aws:iam::123456789012:role/swept",
     "UploadId": "00000000-0000-4000-8000-000000000000",
     "ImageTagMutabilityExclusionFilterValue": "v*",
 }

@@ -14,19 +14,21 @@ from entrepot.transport.aws.operation import OPERATIONS
 from tests.support.aws import MODELS, AwsWorld
 from tests.sweep.case import cases_of, example
 
-WORKING = sorted(row.name for row in OPERATIONS.values() if row.service == "ecr" and row.handler is not None)
+SERVICES = ("ecr", "entrepot")
+"""Whose words of wrong parameters are ECR's."""
+WORKING = sorted((row.service, row.name) for row in OPERATIONS.values() if row.service in SERVICES and row.handler)
 LARGE = ("PutImage", "UploadLayerPart")
 
 
-@pytest.mark.parametrize("operation", WORKING)
-async def test_one_step_beyond(sqlite_aws: AwsWorld, operation: str) -> None:
+@pytest.mark.parametrize(("service", "operation"), WORKING)
+async def test_one_step_beyond(sqlite_aws: AwsWorld, service: str, operation: str) -> None:
     count = 0
-    for case in cases_of(MODELS["ecr"].operation_model(operation)):
+    for case in cases_of(MODELS[service].operation_model(operation)):
         body = json.dumps(case.document).encode()
         if len(body) > 1024 * 1024 and operation not in LARGE:
             continue
 
-        reply = await sqlite_aws.client.send(operation, body)
+        reply = await sqlite_aws.client.send(operation, body, service)
 
         assert reply.status == 400, str(case)
         if case.rule is None:
@@ -34,7 +36,7 @@ async def test_one_step_beyond(sqlite_aws: AwsWorld, operation: str) -> None:
         else:
             assert (reply.code, reply.message) == ("InvalidParameterException", case.sentence), str(case)
         count += 1
-    assert count >= 3 or not MODELS["ecr"].operation_model(operation).input_shape.members
+    assert count >= 3 or not MODELS[service].operation_model(operation).input_shape.members
 
 
 def at_limits(shape: Shape) -> Iterator[Any]:
@@ -52,13 +54,13 @@ def at_limits(shape: Shape) -> Iterator[Any]:
     yield from shape.enum if shape.type_name == "string" else []
 
 
-@pytest.mark.parametrize("operation", WORKING)
-async def test_at_the_limit(sqlite_aws: AwsWorld, operation: str) -> None:
+@pytest.mark.parametrize(("service", "operation"), WORKING)
+async def test_at_the_limit(sqlite_aws: AwsWorld, service: str, operation: str) -> None:
     """What is just allowed is never refused for its shape."""
-    shape = MODELS["ecr"].operation_model(operation).input_shape
+    shape = MODELS[service].operation_model(operation).input_shape
     for name, member in shape.members.items():
         for value in at_limits(member):
-            reply = await sqlite_aws.client.ecr(operation, **(example(shape) | {name: value}))
+            reply = await getattr(sqlite_aws.client, service)(operation, **(example(shape) | {name: value}))
 
             refused = reply.message if reply.code == "InvalidParameterException" else ""
             rule = refused.partition(f"'{name}' failed to satisfy constraint: '")[2]
@@ -66,12 +68,12 @@ async def test_at_the_limit(sqlite_aws: AwsWorld, operation: str) -> None:
             assert reply.code not in ("SerializationException", "InternalFailure"), name
 
 
-@pytest.mark.parametrize("operation", WORKING)
-async def test_unknown_members_are_ignored(sqlite_aws: AwsWorld, operation: str) -> None:
-    given = example(MODELS["ecr"].operation_model(operation).input_shape)
+@pytest.mark.parametrize(("service", "operation"), WORKING)
+async def test_unknown_members_are_ignored(sqlite_aws: AwsWorld, service: str, operation: str) -> None:
+    given = example(MODELS[service].operation_model(operation).input_shape)
 
-    plain = await sqlite_aws.client.ecr(operation, **given)
-    more = await sqlite_aws.client.ecr(operation, **given, somethingNew={"a": [1]})
+    plain = await getattr(sqlite_aws.client, service)(operation, **given)
+    more = await getattr(sqlite_aws.client, service)(operation, **given, somethingNew={"a": [1]})
 
     expected = "RepositoryAlreadyExistsException" if operation == "CreateRepository" else plain.code
     assert more.code == expected

@@ -13,7 +13,7 @@ from entrepot.transport.aws.model import Shape, service_model
 from entrepot.transport.aws.validate import PATTERN_LENGTH_MAX, ConstraintBroken, compile_shape, to_re2
 
 SERVICES = {"ecr": "2015-09-21", "ecr-public": "2020-10-30", "iam": "2010-05-08"}
-SERVICES |= {"kms": "2014-11-01", "sts": "2011-06-15"}
+SERVICES |= {"entrepot": "2026-11-01", "kms": "2014-11-01", "sts": "2011-06-15"}
 LIMIT_SECONDS = 0.010
 PIECES = ["a", "0", "a-", "a.", "a_", "a/", "a--", "aa_a/", "*", "*-", "-", "/", "a:", "aws-", "AA", "é"]
 PIECES += ["arn:aws-a", "\u00a0"]

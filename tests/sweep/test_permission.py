@@ -32,6 +32,7 @@ EXISTING = {
     "GroupName": ("everybody", "nobody"),
     "PolicyArn": (f"arn:aws:iam::{HOME.account_id}:policy/much", f"arn:aws:iam::{HOME.account_id}:policy/nothing"),
     "RoleArn": (f"arn:aws:iam::{HOME.account_id}:role/{ROLE}", f"arn:aws:iam::{HOME.account_id}:role/nobody"),
+    "roleArn": (f"arn:aws:iam::{HOME.account_id}:role/{ROLE}", f"arn:aws:iam::{HOME.account_id}:role/nobody"),
 }
 """Members, each with something that exists and something that does not."""
 
@@ -107,10 +108,11 @@ async def test_a_denial_says_the_same_of_what_exists_and_what_does_not(world: Aw
 def actions_of(rows: Iterable[Row], swept: Iterable[Route]) -> list[str]:
     """All that any of these asks for."""
     of_rows = {action for row in rows for action in (row.action, *(action for action, _ in row.also))}
+    of_rows |= {other.action for row in rows for other in row.beside}
     return sorted(of_rows.union(*(needed for route in swept for needed in route.opened_by)))
 
 
-@pytest.mark.parametrize("service", ["ec2", "ecr", "iam", "kms", "sts"])
+@pytest.mark.parametrize("service", ["ec2", "ecr", "entrepot", "iam", "kms", "sts"])
 async def test_an_action_alone_opens_its_operations(world: AwsWorld, service: str) -> None:
     rows = [row for row in WORKING if row.service == service]
     others = [row for row in WORKING if row.service != service]

@@ -204,7 +204,8 @@ async def test_actions_that_are_not_here(aws: AwsWorld) -> None:
 
 
 ADVICE = (
-    "Set AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_IAM, AWS_ENDPOINT_URL_KMS and "
+    "Set AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_ENTREPOT, AWS_ENDPOINT_URL_IAM, "
+    "AWS_ENDPOINT_URL_KMS and "
     "AWS_ENDPOINT_URL_STS to this server instead of AWS_ENDPOINT_URL"
 )
 

@@ -35,7 +35,7 @@ from pathlib import Path
 
 from entrepot.app.data_directory import write_private
 
-SERVICES = ("ec2", "ecr", "iam", "sts")
+SERVICES = ("ec2", "ecr", "entrepot", "iam", "sts")
 
 
 class ProfileError(Exception):

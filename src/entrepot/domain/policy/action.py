@@ -1,5 +1,7 @@
 """Actions: the IAM names of what can be done, and the patterns by which policies name them.
 
+`entrepot` is a service of our own.
+
 Spec: Service Authorization Reference, "Actions, resources, and condition keys": ECR, ECR Public, STS, IAM, KMS, EC2. Of
 IAM and EC2 those that have to do with identities and endpoints of a registry. Names are compared without case.
 """
@@ -75,6 +77,7 @@ _NAMES: Final = {
         ListRetirableGrants PutKeyPolicy ReEncryptFrom ReEncryptTo RetireGrant RevokeGrant ScheduleKeyDeletion
         TagResource UntagResource UpdateAlias UpdateKeyDescription
         """,
+    "entrepot": "CreateRobotToken DeleteRobotToken DescribeRobotTokens",
     "ec2": """
         CreateTags CreateVpcEndpoint DeleteTags DeleteVpcEndpoints DescribeAvailabilityZones DescribeNetworkInterfaces
         DescribePrefixLists DescribeRegions DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeTags

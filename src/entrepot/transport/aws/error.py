@@ -16,6 +16,7 @@ from entrepot.domain import error as domain
 from entrepot.domain import key_provider, policy_error
 from entrepot.domain.limit import LAYER_PART_BYTES_MIN, MIB
 from entrepot.transport.aws.ec2.error import ROWS as EC2_ROWS
+from entrepot.transport.aws.entrepot.error import ROWS as OWN_ROWS
 from entrepot.transport.aws.error_row import Row
 from entrepot.transport.aws.iam.error import ROWS as IAM_ROWS
 from entrepot.transport.aws.kms.error import ROWS as KMS_ROWS
@@ -309,6 +310,7 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
         members=lambda _: {"kmsError": "KMSInternalException"},
     ),
     **EC2_ROWS,
+    **OWN_ROWS,
     **IAM_ROWS,
     **KMS_ROWS,
 }

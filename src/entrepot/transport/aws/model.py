@@ -1,4 +1,4 @@
-"""AWS service models: shapes and operations, read from botocore's data when first needed.
+"""AWS service models: shapes and operations, read from botocore's data, and ours, when first needed.
 
 The files are read directly: importing botocore's own loader costs 90 ms of every start and brings urllib3 along.
 
@@ -19,6 +19,7 @@ from typing import Any, Final
 VERSIONS: Final = {
     "ec2": "2016-11-15",
     "ecr": "2015-09-21",
+    "entrepot": "2026-11-01",
     "iam": "2010-05-08",
     "kms": "2014-11-01",
     "sts": "2011-06-15",
@@ -33,6 +34,9 @@ PARTS: Final = {
         """,
 }
 """Of services that are about much more than registries: the operations that we know. The rest is not kept in memory."""
+
+OWN_DATA: Final = Path(__file__).parent / "entrepot" / "data"
+"""The model of our own service, laid out as botocore's data are: `AWS_DATA_PATH` may name this directory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +200,9 @@ def known_regions() -> frozenset[str]:
 
 
 def _read_json(path: str) -> dict[str, Any]:
-    plain = _data_directory() / path
+    plain = OWN_DATA / path
+    if not plain.exists():
+        plain = _data_directory() / path
     packed = plain.with_name(plain.name + ".gz")
     raw = gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes()
     document: dict[str, Any] = json.loads(raw)

@@ -11,13 +11,14 @@ from typing import Final
 
 from entrepot.transport.aws.ec2.rows import ROWS as EC2_ROWS
 from entrepot.transport.aws.ecr.rows import ROWS as ECR_ROWS
+from entrepot.transport.aws.entrepot.rows import ROWS as OWN_ROWS
 from entrepot.transport.aws.iam.rows import ROWS as IAM_ROWS
 from entrepot.transport.aws.kms.rows import ROWS as KMS_ROWS
 from entrepot.transport.aws.row import Row
 from entrepot.transport.aws.sts.rows import ROWS as STS_ROWS
 
 OPERATIONS: Final[dict[tuple[str, str], Row]] = {
-    (row.service, row.name): row for row in (*EC2_ROWS, *ECR_ROWS, *IAM_ROWS, *KMS_ROWS, *STS_ROWS)
+    (row.service, row.name): row for row in (*EC2_ROWS, *ECR_ROWS, *OWN_ROWS, *IAM_ROWS, *KMS_ROWS, *STS_ROWS)
 }
 """Rows by service and name of the operation."""
 
@@ -33,12 +34,5 @@ def coverage_table() -> str:
     lines = ["| service | operation | status | IAM action | resource |", "|---|---|---|---|---|"]
     for row in OPERATIONS.values():
         status = "missing" if row.handler is None else "works"
-        actions = ", ".join(
-            (
-                f"`{row.action}`",
-                *(f"`{action}` with `{member}`" for action, member in row.also),
-                *(f"`{other.action}` on the {other.resource}" for other in row.beside),
-            )
-        )
-        lines.append(f"| {row.service} | {row.name} | {status} | {actions} | {row.resource} |")
+        lines.append(f"| {row.service} | {row.name} | {status} | {row.needs} | {row.resource} |")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from entrepot.domain.arn import parse_repository_arn
 from entrepot.domain.error import InvalidResourceArn
 from entrepot.domain.iam import EntityKind, entity_arn, parse_role_arn
 from entrepot.domain.registry import Registry
+from entrepot.domain.robot_token import robot_arn
 from entrepot.domain.vpc_endpoint import ec2_arn, resource_type
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class ResourceKind(StrEnum):
     ENDPOINT = "VPC endpoint, and what is added to it"
     ENDPOINTS = "each VPC endpoint named"
     EC2_TAGGED = "each of `Resources`"
+    PASSED_ROLE = "role of `roleArn`"
+    ROBOT_TOKEN = "robot token"  # noqa: S105 (the words of the page)
+    ROBOT_TOKENS = "each robot token named, else `robot-token/*`"
     CALLER = "the caller: allowed unless denied"
     NONE = "none: always allowed"
 
@@ -113,6 +117,19 @@ def _any(own: Registry, parameters: dict[str, Any]) -> Target:
 
 def _none(own: Registry, parameters: dict[str, Any]) -> Target:
     return Target(_registry(own, parameters), ())
+
+
+def _passed_role(own: Registry, parameters: dict[str, Any]) -> Target:
+    parse_role_arn(parameters["roleArn"])
+    return Target(own, (parameters["roleArn"],))
+
+
+def _robot_token(own: Registry, parameters: dict[str, Any]) -> Target:
+    return Target(own, (robot_arn(own, parameters["name"]),))
+
+
+def _robot_tokens(own: Registry, parameters: dict[str, Any]) -> Target:
+    return Target(own, tuple(robot_arn(own, name) for name in parameters.get("names") or [ANY_RESOURCE]))
 
 
 _Find = Callable[[Registry, dict[str, Any]], Target]
@@ -200,4 +217,7 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.ENDPOINT: _endpoint,
     ResourceKind.ENDPOINTS: _endpoints,
     ResourceKind.EC2_TAGGED: _ec2_tagged,
+    ResourceKind.PASSED_ROLE: _passed_role,
+    ResourceKind.ROBOT_TOKEN: _robot_token,
+    ResourceKind.ROBOT_TOKENS: _robot_tokens,
 }

@@ -63,6 +63,13 @@ class Row:
         handed_on = [action for action, part in self.handed_on if session is not None and part(session)]
         return tuple(dict.fromkeys([self.action, *given, *handed_on]))
 
+    @property
+    def needs(self) -> str:
+        """All that can be asked of the caller, in Markdown."""
+        given = [f"`{action}` with `{member}`" for action, member in self.also]
+        beside = [f"`{other.action}` on the {other.resource}" for other in self.beside]
+        return ", ".join([f"`{self.action}`", *given, *beside])
+
     async def answer(self, call: Call) -> dict[str, Any]:
         """Run the handler of a row that has one."""
         if self.handler is None:
@@ -84,6 +91,7 @@ def row(
     action: str | None = None,
     also: tuple[tuple[str, str], ...] = (),
     handed_on: tuple[tuple[str, Callable[[Session], object]], ...] = (),
+    beside: tuple[Beside, ...] = (),
 ) -> Row:
     """A row whose action is named as the operation is, unless another is given."""
-    return Row(service, name, resource, handler, f"{service}:{action or name}", also, handed_on)
+    return Row(service, name, resource, handler, f"{service}:{action or name}", also, handed_on, beside)

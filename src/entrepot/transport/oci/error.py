@@ -17,6 +17,7 @@ from entrepot.domain import key_provider, policy_error
 from entrepot.domain.ec2_error import Ec2Error
 from entrepot.domain.iam_error import IamError
 from entrepot.domain.kms_error import KmsError
+from entrepot.domain.robot_error import RobotError
 from entrepot.transport.denial import denial
 from entrepot.transport.message import HttpResponse
 
@@ -206,6 +207,7 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     domain.Unavailable: Row(503, "UNKNOWN", lambda _: "Not now: try again"),
     Ec2Error: Row(400, "UNSUPPORTED", lambda _: "This is an answer of EC2, which the data plane does not ask"),
     IamError: Row(400, "UNSUPPORTED", lambda _: "This is an answer of IAM, which the data plane does not ask"),
+    RobotError: Row(400, "UNSUPPORTED", lambda _: "Robot tokens are made and deleted through the API"),
     KmsError: Row(400, "UNSUPPORTED", lambda _: "This is an answer of KMS, which the data plane does not ask"),
 }
 """By class; an error without a row of its own takes that of its nearest ancestor."""

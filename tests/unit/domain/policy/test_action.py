@@ -21,7 +21,7 @@ def test_every_operation_of_ecr_is_an_action(service: str, version: str) -> None
     assert operations <= set(ACTIONS)
 
 
-@pytest.mark.parametrize("service", ["sts", "iam", "kms", "ec2"])
+@pytest.mark.parametrize("service", ["sts", "iam", "kms", "ec2", "entrepot"])
 def test_the_other_services_have_actions(service: str) -> None:
     assert [action for action in ACTIONS if action.startswith(f"{service}:")]
 

@@ -11,7 +11,7 @@ from entrepot.transport.aws.model import VERSIONS, known_regions, service_model
 def test_the_models_have_the_operations_that_the_design_counted() -> None:
     counts = {name: len(service_model(name).operation_names) for name in VERSIONS}
 
-    assert counts == {"ec2": 15, "ecr": 62, "iam": 180, "kms": 56, "sts": 11}
+    assert counts == {"ec2": 15, "ecr": 62, "entrepot": 3, "iam": 180, "kms": 56, "sts": 11}
     assert service_model("ecr").target_prefix == "AmazonEC2ContainerRegistry_V20150921"
     assert service_model("ecr").signing_name == "ecr"
     assert service_model("kms").target_prefix == "TrentService"
