@@ -23,6 +23,7 @@ from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
 from entrepot.auth.web_identities import WebIdentities
 from entrepot.domain.iam_error import IssuerNotReached
+from entrepot.domain.passage import Gate
 from entrepot.domain.registry_url import RegistryUrl
 from entrepot.domain.web_identity import Provider
 from entrepot.transport.aws.gateway import AwsGateway
@@ -87,6 +88,10 @@ class AwsClient:
     url: str = "http://127.0.0.1:5000/"
     token: str | None = None
     """Of a temporary key."""
+    gate: Gate | None = None
+    """The private endpoint that requests come in through."""
+    address: str = "127.0.0.1"
+    """Where they come from."""
 
     async def ecr(self, operation: str, **parameters: Any) -> Reply:
         """Call an operation of ECR with what stands in the JSON body."""
@@ -149,7 +154,8 @@ class AwsClient:
         return signed("POST", self.url, self.now(), headers, body, key=self.key, token=self.token, scope=scope)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
-        return await self.gateway.handle(replace(request, request_id=str(uuid.uuid4())))
+        peer = replace(request.peer, address=self.address, gate=self.gate)
+        return await self.gateway.handle(replace(request, peer=peer, request_id=str(uuid.uuid4())))
 
 
 def _protocol(service: str) -> str:

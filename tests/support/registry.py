@@ -69,6 +69,7 @@ class RunningRegistry:
     """Logged in as root of the home account."""
     root_keys: dict[str, AccessKey]
     """By account."""
+    application: wiring.Application
     home: Registry = HOME
 
     async def create_repository(
@@ -133,7 +134,8 @@ async def _open(url: str, application: wiring.Application, clock: Clock, session
     for account_id in ACCOUNTS:
         await services.identity.create_account(account_id, account_id)
     root_keys = {account_id: await services.identity.root_key(account_id) for account_id in ACCOUNTS}
-    made = RunningRegistry(url, services, application.database, clock, Client(session, url), root_keys)
+    root = Client(session, url)
+    made = RunningRegistry(url, services, application.database, clock, root, root_keys, application)
     return replace(made, client=Client(session, url, basic(await made.password())))
 
 

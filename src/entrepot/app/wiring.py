@@ -17,6 +17,7 @@ from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
 from entrepot.auth.web_identities import WebIdentities
 from entrepot.domain.account_setting import AWS_DEFAULTS, DEFAULTS
+from entrepot.domain.passage import Gate
 from entrepot.domain.promise import BlobPromise
 from entrepot.remote.issuer import Issuers
 from entrepot.remote.outbound import Allowance, Outbound
@@ -61,6 +62,7 @@ from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
 from entrepot.service.vpc.endpoint import VpcEndpointService
 from entrepot.service.vpc.network import VpcNetworkService
+from entrepot.service.vpc.passage import PassageService
 from entrepot.service.vpc.tag import Ec2TagService
 from entrepot.store.blob.base import BlobStore
 from entrepot.store.metadata.base import Database
@@ -94,13 +96,14 @@ class Application:
     """What may answer in the call that brought a request: the data plane, where the database answers in the loop."""
     schedule: list[Periodic] = field(default_factory=list)
 
-    def handler(self, listener: str) -> Handler:
-        """What serves the requests of a listener, named by its URL."""
-        return self.middleware.handler(listener)
+    def handler(self, listener: str, gate: Gate | None = None) -> Handler:
+        """What serves the requests of a listener, named by its URL, perhaps that of an endpoint."""
+        return self.middleware.handler(listener, gate)
 
-    def open_lane(self, listener: str) -> LaneOpener | None:
+    def open_lane(self, listener: str, gate: Gate | None = None) -> LaneOpener | None:
         """What gives the connections of a listener their quick way, if there is one."""
-        return QuickAnswers(self.quick_plane, self.middleware, listener).open_lane if self.quick_plane else None
+        plane = self.quick_plane
+        return QuickAnswers(plane, self.middleware, listener, gate).open_lane if plane else None
 
     async def close(self) -> None:
         """Write what waits in memory and let go of everything."""
@@ -143,7 +146,7 @@ def assemble(
     data_plane = OciPlane(services, authorizer, failed_logins)
     router = Router(
         oci=data_plane,
-        downloads=Downloads(services.blob, context),
+        downloads=Downloads(services.blob, services.passage, context),
         aws=AwsGateway(services, authorizer, failed_logins, deployment.registry_url, web_identities).handle,
         probes=Health(database, store).probes(),
     )
@@ -215,6 +218,7 @@ def _services(
         vpc_endpoint=VpcEndpointService(clients, context),
         vpc_network=VpcNetworkService(clients),
         ec2_tag=Ec2TagService(clients),
+        passage=PassageService(database),
     )
 
 

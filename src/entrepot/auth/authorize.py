@@ -9,12 +9,12 @@ resource exists or not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, Values, reader_of
+from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, reader_of
 from entrepot.domain.arn import account_of, ec2_resource_of, entity_of, moved_arn, repository_of
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
@@ -25,6 +25,7 @@ from entrepot.domain.policy.index import PolicySet
 from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
 
 if TYPE_CHECKING:
+    from entrepot.domain.passage import Passage
     from entrepot.domain.principal import Caller
     from entrepot.domain.view import RepositoryView
     from entrepot.service.access import AccessService
@@ -71,7 +72,9 @@ class Authorizer:
         What a pull costs, again and again: a look into two tables. What is not known here, `check` decides.
         """
         holder = self._access.kept_caller(caller)
-        question = holder and holder.questions.get((action, view.repository_id, view.owner_epoch))
+        passage = facts.passage
+        endpoint = passage and passage.key
+        question = holder and holder.questions.get((action, view.repository_id, view.owner_epoch, endpoint))
         if not holder or not question or not question.is_lasting:
             return False
         decision = holder.decisions.get((question, question.values(facts)))
@@ -200,7 +203,7 @@ class Authorizer:
 
 def _recall(holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: RequestContext) -> Decision:
     """The decision, remembered if the condition keys that matter had the same values before."""
-    question = _question(holder, resource, action, arn)
+    question = _question(holder, resource, action, arn, context.facts.passage)
     if not question.is_lasting:
         return _evaluate(holder, resource, action, arn, context).decision
     place = question, question.values(context.facts)
@@ -211,12 +214,15 @@ def _recall(holder: CallerAccess, resource: ResourceAccess, action: str, arn: st
     return decision
 
 
-def _question(holder: CallerAccess, resource: ResourceAccess, action: str, arn: str) -> _Question:
-    """Kept by the id of the repository, or by the ARN of what has none, and by the epoch of its owner."""
-    place = action, resource.repository_id or arn, resource.epoch
+def _question(
+    holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, passage: Passage | None
+) -> _Question:
+    """Kept by the id of the repository, or by the ARN of what has none, by the epoch of its owner, and by endpoint."""
+    place = action, resource.repository_id or arn, resource.epoch, passage and passage.key
     known: _Question | None = holder.questions.get(place)
     if known is None:
-        keys = frozenset[str]().union(*(one.keys(action.lower()) for one in _sets(policies_of(holder, resource))))
+        sets = _sets(policies_of(holder, resource, passage))
+        keys = frozenset[str]().union(*(one.keys(action.lower()) for one in sets))
         known = _Question(tuple(filter(None, map(reader_of, keys))), not keys & CLOCK_KEYS)
         _remember(holder.questions, place, known)
     return known
@@ -232,11 +238,9 @@ def _sets(policies: Policies) -> Iterable[PolicySet]:
     return [one for one in policies if isinstance(one, PolicySet)]
 
 
-def _evaluate(
-    holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: Mapping[str, Values]
-) -> Case:
+def _evaluate(holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: RequestContext) -> Case:
     request = Request(holder.subject, action, arn, resource.account_id, context)
-    policies = policies_of(holder, resource)
+    policies = policies_of(holder, resource, context.facts.passage)
     return Case(request, policies, evaluate(request, policies))
 
 

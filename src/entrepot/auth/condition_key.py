@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from entrepot.domain.passage import Passage
 from entrepot.domain.principal import Caller, PrincipalKind
 
 Values = tuple[str, ...]
@@ -50,6 +51,10 @@ class Facts(Protocol):
         """As sent."""
 
     @property
+    def passage(self) -> Passage | None:
+        """The private endpoint that it came in through."""
+
+    @property
     def parameters(self) -> Mapping[str, Values]:
         """Keys in lower case that follow from the parameters of the request, such as `aws:requesttag/team`."""
 
@@ -65,6 +70,7 @@ class RequestFacts:
     user_agent: str | None = None
     referer: str | None = None
     parameters: Mapping[str, Values] = field(default_factory=dict)
+    passage: Passage | None = None
 
 
 class RequestContext(Mapping[str, Values]):
@@ -186,12 +192,15 @@ _SINGLE: Final[dict[str, Callable[[RequestContext], str | None]]] = {
     "aws:sourceaccount": lambda c: c.caller.source_account,
     "aws:sourcearn": lambda c: c.caller.source_arn,
     "aws:sourceidentity": RequestContext.source_identity,
-    "aws:sourceip": lambda c: c.facts.source_ip,
+    "aws:sourceip": lambda c: None if c.facts.passage else c.facts.source_ip,
+    "aws:sourcevpc": lambda c: c.facts.passage.vpc_id if c.facts.passage else None,
+    "aws:sourcevpce": lambda c: c.facts.passage.endpoint_id if c.facts.passage else None,
     "aws:tokenissuetime": RequestContext.token_issue_time,
     "aws:useragent": lambda c: c.facts.user_agent,
     "aws:userid": RequestContext.user_id,
     "aws:username": RequestContext.user_name,
     "aws:viaawsservice": lambda _: "false",
+    "aws:vpcsourceip": lambda c: c.facts.source_ip if c.facts.passage else None,
 }
 """Keys with one value, by their names in lower case."""
 
@@ -206,7 +215,9 @@ _OF_CONNECTION: Final[dict[str, Callable[[Facts], object]]] = {
     "aws:securetransport": lambda facts: facts.is_secure,
     "aws:sourceip": lambda facts: facts.source_ip,
     "aws:useragent": lambda facts: facts.user_agent,
+    "aws:vpcsourceip": lambda facts: facts.source_ip,
 }
+"""The endpoint is not among them: what is decided for one is remembered for that one only."""
 
 
 def reader_of(key: str) -> Callable[[Facts], object] | None:

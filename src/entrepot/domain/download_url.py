@@ -55,15 +55,17 @@ def signed_path(download: Download, key: SigningKey) -> str:
     )
 
 
-def verified_download(path: str, query: str, now: datetime, find_key: Callable[[str], SigningKey | None]) -> Download:
-    """Read back what `signed_path` made; `path` and `query` are as sent.
+def verified_download(
+    path: str, query: str, now: datetime, find_key: Callable[[str], SigningKey | None], endpoint: str = ""
+) -> Download:
+    """Read back what `signed_path` made; `path` and `query` are as sent, through `endpoint` or none.
 
     Raises:
-        AccessDenied: not ours, or changed.
+        AccessDenied: not ours, changed, or of another endpoint.
         TokenExpired: ours, and its time is over.
     """
     try:
-        download, key_id, signature = _parse(path, query)
+        download, key_id, signature = _parse(path, query, endpoint)
     except (ValueError, DigestInvalid, InvalidParameter, NameInvalid) as error:
         raise AccessDenied("", ACTION, path) from error
     key = find_key(key_id)
@@ -74,7 +76,7 @@ def verified_download(path: str, query: str, now: datetime, find_key: Callable[[
     return download
 
 
-def _parse(path: str, query: str) -> tuple[Download, str, str]:
+def _parse(path: str, query: str, endpoint: str) -> tuple[Download, str, str]:
     if not path.startswith(PREFIX):
         raise ValueError(path)
     account_id, region, digest = (unquote(part) for part in path.removeprefix(PREFIX).split("/"))
@@ -87,7 +89,8 @@ def _parse(path: str, query: str) -> tuple[Download, str, str]:
         raise ValueError(expires)
     registry = Registry.parse(account_id, region)
     repository = parse_repository_name(fields["repository"])
-    return Download(registry, repository, Digest.parse(digest), int(expires)), fields["key"], fields["signature"]
+    download = Download(registry, repository, Digest.parse(digest), int(expires), endpoint)
+    return download, fields["key"], fields["signature"]
 
 
 def _signature(download: Download, key: SigningKey) -> str:

@@ -348,6 +348,14 @@ class AccessDenied(RegistryError):
         self.layer, self.is_explicit = layer, is_explicit
 
 
+class EndpointClosed(RegistryError):
+    """A private endpoint lets nobody of that address in, or is about to go."""
+
+    def __init__(self, endpoint_id: str, client: str) -> None:
+        super().__init__(endpoint_id, client)
+        self.endpoint_id, self.client = endpoint_id, client
+
+
 # ── quotas and weather ───────────────────────────────────────────────────────────────────────
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -29,11 +30,19 @@ def host_of(address: str) -> str:
     return urlsplit(address).hostname or ""
 
 
-def is_within(address: str, cidrs: tuple[str, ...]) -> bool:
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+def networks_of(cidrs: Iterable[str]) -> Networks:
+    """Networks from their texts."""
+    return tuple(ipaddress.ip_network(cidr) for cidr in cidrs)
+
+
+def is_within(address: str, networks: Networks) -> bool:
     """Whether an IP address lies in one of some networks; IPv4 in the form of IPv6 counts as IPv4."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
     plain = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(plain in ipaddress.ip_network(cidr) for cidr in cidrs)
+    return any(plain in network for network in networks)

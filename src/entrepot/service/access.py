@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.managed_policy import AwsPolicies
+from entrepot.domain.passage import Passage
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.evaluate import Policies, RegistryScope
 from entrepot.domain.policy.index import PolicySet
@@ -245,7 +246,7 @@ def identity_set(texts: Iterable[tuple[str, str]]) -> PolicySet:
     return PolicySet((name, _compile(text, Kind.IDENTITY)) for name, text in texts)
 
 
-def policies_of(caller: CallerAccess, resource: ResourceAccess) -> Policies:
+def policies_of(caller: CallerAccess, resource: ResourceAccess, passage: Passage | None = None) -> Policies:
     """All policies that a decision looks at."""
     return Policies(
         caller.identity,
@@ -254,6 +255,7 @@ def policies_of(caller: CallerAccess, resource: ResourceAccess) -> Policies:
         resource.policy,
         resource.registry,
         resource.registry_scope,
+        None if passage is None else passage.policy,
         scope=caller.scope,
     )
 

@@ -210,8 +210,10 @@ class BlobService:
 
         await self._database.write(change)
 
-    async def sign_download(self, registry: Registry, name: RepositoryName, digest: Digest) -> str:
-        """Path and query of a URL for a layer that a manifest of the repository references.
+    async def sign_download(
+        self, registry: Registry, name: RepositoryName, digest: Digest, endpoint_id: str = ""
+    ) -> str:
+        """Path and query of a URL for a layer that a manifest of the repository references, good through one endpoint.
 
         Raises:
             RepositoryNotFound
@@ -223,17 +225,20 @@ class BlobService:
         if not links or links[0].media_type is None:
             raise LayersNotFound(registry, name, [digest])
         expires = int(self._context.now().timestamp()) + DOWNLOAD_URL_LIFETIME_SECONDS
-        return signed_path(Download(registry, name, digest, expires), self._keys.signing_key(DOWNLOAD_PURPOSE))
+        download = Download(registry, name, digest, expires, endpoint_id)
+        return signed_path(download, self._keys.signing_key(DOWNLOAD_PURPOSE))
 
-    def verify_download(self, path: str, query: str, now: datetime) -> tuple[Registry, RepositoryName, Digest]:
+    def verify_download(
+        self, path: str, query: str, now: datetime, endpoint_id: str = ""
+    ) -> tuple[Registry, RepositoryName, Digest]:
         """What a download URL is for; repository and link are still to be looked up.
 
         Raises:
-            AccessDenied: not ours, or changed.
+            AccessDenied: not ours, changed, or given through another endpoint than the one it came through.
             TokenExpired: its time is over.
         """
         find_key = lambda key_id: self._keys.verification_key(DOWNLOAD_PURPOSE, key_id)  # noqa: E731
-        download = verified_download(path, query, now, find_key)
+        download = verified_download(path, query, now, find_key, endpoint_id)
         return download.registry, download.repository, download.digest
 
     async def _read(self, reader: Reader, start: int, end: int) -> bytearray:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from entrepot.service.upload import UploadService
     from entrepot.service.vpc.endpoint import VpcEndpointService
     from entrepot.service.vpc.network import VpcNetworkService
+    from entrepot.service.vpc.passage import PassageService
     from entrepot.service.vpc.tag import Ec2TagService
 
 
@@ -90,3 +91,4 @@ class Services:
     vpc_endpoint: VpcEndpointService
     vpc_network: VpcNetworkService
     ec2_tag: Ec2TagService
+    passage: PassageService

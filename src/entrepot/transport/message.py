@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from multidict import CIMultiDictProxy
 
+from entrepot.domain.passage import Gate
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -16,6 +18,8 @@ class Peer:
     is_secure: bool
     listener: str
     """URL of the listener that accepted the connection."""
+    gate: Gate | None = None
+    """The private endpoint whose socket accepted it."""
 
 
 @dataclass(frozen=True, slots=True)

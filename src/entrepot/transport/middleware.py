@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
+from entrepot.domain.passage import Gate
 from entrepot.transport.body import BodyBroken, abort
 from entrepot.transport.connection import SERVER, ConnectionServer, Handler, LaneOpener, OnEnd
 from entrepot.transport.exchange import Answer, Exchange, Plane
@@ -69,9 +70,9 @@ class Middleware:
         self.watchdog = watchdog or Watchdog()
         self.on_access = on_access
 
-    def handler(self, listener: str) -> Handler:
-        """What an `aiohttp.web.Server` calls for the requests of `listener`, a URL with scheme."""
-        peers, watchdog = self.peers(listener), self.watchdog
+    def handler(self, listener: str, gate: Gate | None = None) -> Handler:
+        """What an `aiohttp.web.Server` calls for the requests of `listener`, a URL with scheme, or of an endpoint."""
+        peers, watchdog = self.peers(listener, gate), self.watchdog
         serve, note = self._serve, self.on_access
         if note is None:
             return lambda request: serve(Exchange.of(request, peers, watchdog))
@@ -85,9 +86,9 @@ class Middleware:
 
         return noted
 
-    def peers(self, listener: str) -> PeerReader:
+    def peers(self, listener: str, gate: Gate | None = None) -> PeerReader:
         """What tells who is at the other end of that listener's connections."""
-        return PeerReader(listener, self._trusted_proxies)
+        return PeerReader(listener, self._trusted_proxies, gate)
 
     async def _serve(self, exchange: Exchange) -> StreamResponse:
         try:

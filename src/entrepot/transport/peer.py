@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from multidict import CIMultiDictProxy
 
+from entrepot.domain.passage import Gate
 from entrepot.transport.message import Peer
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -31,16 +32,16 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 class PeerReader:
     """Tells the peers of one listener."""
 
-    def __init__(self, listener: str, trusted_proxies: Sequence[Network] = ()) -> None:
-        self._listener = listener
+    def __init__(self, listener: str, trusted_proxies: Sequence[Network] = (), gate: Gate | None = None) -> None:
+        self._listener, self._gate = listener, gate
         self._is_secure = listener.startswith("https:")
-        self._trusted = tuple(trusted_proxies)
+        self._trusted = () if gate else tuple(trusted_proxies)  # they speak the PROXY protocol to endpoints
 
     def read(self, address: str, headers: CIMultiDictProxy[str]) -> tuple[Peer, str]:
         """The peer and the Host that it asked for; `address` is the socket's."""
         host = headers.get("Host", "")
         if not self._trusted or not self._is_trusted(address):
-            return Peer(address, self._is_secure, self._listener), host
+            return Peer(address, self._is_secure, self._listener, self._gate), host
         protocols = _entries(headers, "X-Forwarded-Proto")
         hosts = _entries(headers, "X-Forwarded-Host")
         is_secure = protocols[-1].lower() == "https" if protocols else self._is_secure

@@ -25,6 +25,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import Response
 from multidict import CIMultiDictProxy
 
+from entrepot.domain.passage import Gate
 from entrepot.transport.connection import SERVER
 from entrepot.transport.exchange import Answer, Exchange, Plane
 from entrepot.transport.message import HttpResponse, Peer
@@ -60,9 +61,9 @@ class Fields:
 class QuickAnswers:
     """The quick way of one listener. `plane` answers under `/v2/`."""
 
-    def __init__(self, plane: Plane, middleware: Middleware, listener: str) -> None:
+    def __init__(self, plane: Plane, middleware: Middleware, listener: str, gate: Gate | None = None) -> None:
         self._plane = plane
-        self._peers = middleware.peers(listener)
+        self._peers = middleware.peers(listener, gate)
         self._watchdog = middleware.watchdog
         self._note = middleware.on_access
 

@@ -122,7 +122,7 @@ def test_what_does_not_vary_is_the_same_in_every_request(caller: Caller) -> None
 
 def test_what_requests_bring_along_differs() -> None:
     parameters = {"ecr:imagetag": ("v1",)}
-    for key in ("ecr:imagetag", "aws:requesttag/team", "sts:externalid", "aws:sourcevpce"):
+    for key in ("ecr:imagetag", "aws:requesttag/team", "sts:externalid", "kms:viaservice"):
         read = reader_of(key)
         assert read
         assert read(replace(FACTS, parameters=parameters)) == parameters.get(key)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, delete, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
+from entrepot.domain.passage import Gate
 from entrepot.domain.policy.saved import SavedPolicy
 from entrepot.domain.registry import Registry
 from entrepot.domain.vpc_endpoint import SERVICES, EndpointOptions, EndpointType, Interface, VpcEndpoint
 from entrepot.store.metadata.base import from_micros, insert, to_micros
-from entrepot.store.metadata.schema import vpc_endpoint, vpc_endpoint_subnet
+from entrepot.store.metadata.schema import vpc_endpoint, vpc_endpoint_subnet, vpc_subnet
 
 _TUPLES = ("group_ids", "route_table_ids")
 
@@ -126,6 +127,41 @@ def list_endpoints(connection: Connection, owner: Registry | None = None) -> lis
     """All endpoints by id, of one account in one region or of everybody."""
     statement = select(vpc_endpoint)
     return _load(connection, statement.where(*_of(owner)) if owner else statement)
+
+
+class GateRow(NamedTuple):
+    """An endpoint as every request through it reads it."""
+
+    epoch: int
+    is_deleting: bool
+    cidrs: tuple[str, ...]
+    """Of all its subnets that an operator has described: JSON lists."""
+
+
+def _gate_statement() -> Select[Any]:
+    """One row for each subnet of the endpoint that is described, if the endpoint has the address."""
+    mine, gate = vpc_endpoint_subnet.alias("mine"), vpc_endpoint_subnet.alias("gate")
+    of_subnet = (
+        (vpc_subnet.c.account_id == vpc_endpoint.c.account_id)
+        & (vpc_subnet.c.region == vpc_endpoint.c.region)
+        & (vpc_subnet.c.subnet_id == mine.c.subnet_id)
+    )
+    return (
+        select(vpc_endpoint.c.epoch, vpc_endpoint.c.is_deleting, vpc_subnet.c.cidrs)
+        .join(gate, gate.c.endpoint_id == vpc_endpoint.c.id)
+        .join(mine, mine.c.endpoint_id == vpc_endpoint.c.id)
+        .join(vpc_subnet, of_subnet)
+        .where(vpc_endpoint.c.id == bindparam("endpoint_id"), gate.c.address == bindparam("address"))
+    )
+
+
+_FIND_GATE: Final = _gate_statement()
+
+
+def find_gate(connection: Connection, gate: Gate) -> GateRow | None:
+    """What every request through a gate must know; None when the endpoint does not have that address."""
+    found = connection.execute(_FIND_GATE, {"endpoint_id": gate.endpoint_id, "address": gate.address}).all()
+    return GateRow(found[0].epoch, found[0].is_deleting, tuple(row.cidrs for row in found)) if found else None
 
 
 def _of(owner: Registry) -> list[Any]:

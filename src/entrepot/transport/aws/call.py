@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from entrepot.domain.repository import RepositoryName, parse_repository_name
 
 if TYPE_CHECKING:
+    from entrepot.domain.passage import Passage
     from entrepot.domain.policy.index import PolicySet
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry import Registry
@@ -34,6 +35,8 @@ class Call:
     """Bytes of this worker's budget that the call may hold in memory."""
     may_with: Callable[[PolicySet], Awaitable[bool]]
     """Whether the caller could do the same again if the resource had this policy."""
+    passage: Passage | None = None
+    """The private endpoint that it came in through."""
     web_identity: WebIdentity | None = None
     """Whom an issuer's token vouches for, where that stands for the signature."""
 

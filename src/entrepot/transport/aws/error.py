@@ -273,6 +273,9 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     domain.TokenInvalid: Row("UnrecognizedClientException", _say(_UNKNOWN_CLIENT)),
     domain.TokenExpired: Row("ExpiredTokenException", _say("Your authorization token has expired.")),
     domain.AccessDenied: Row("AccessDeniedException", denial),
+    domain.EndpointClosed: Row(
+        "AccessDeniedException", lambda e: f"The VPC endpoint {e.endpoint_id} is closed to this address"
+    ),
     domain.LimitExceeded: Row("LimitExceededException", _detail),
     domain.Throttled: Row("ThrottlingException", _say("Rate exceeded")),
     domain.TooManyFailedLogins: Row(

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
     from entrepot.auth.failed_login import FailedLogins
     from entrepot.auth.web_identities import WebIdentities
+    from entrepot.domain.passage import Passage
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry_url import RegistryUrl
     from entrepot.service.services import Services
@@ -176,7 +177,8 @@ class AwsGateway:
         target = target_of(row.resource, own, parameters, caller.principal)
         identity = opened.web_identity
         keys = keys_of(row.service, parameters) | (identity.trust_keys() if identity else {})
-        facts = _facts(request, region, keys)
+        passage = await self._services.passage.open(request.peer.gate, request.peer.address)
+        facts = _facts(request, region, keys, passage)
         check_credential(caller, row.action, target.arns)
         is_open = row.resource is ResourceKind.CALLER or needs_no_permission(caller, row.action)
         check = self._authorizer.check_unforbidden if is_open else self._authorizer.check
@@ -187,7 +189,9 @@ class AwsGateway:
             raise DryRunSucceeded
         may_with = partial(self._authorizer.may_with, caller, row.action, target.arns, facts)
         services, registry_url = self._services, self._registry_url
-        return Call(row.name, caller, target.registry, parameters, services, registry_url, hold, may_with, identity)
+        return Call(
+            row.name, caller, target.registry, parameters, services, registry_url, hold, may_with, passage, identity
+        )
 
     async def _check_beside(self, opened: Opened, own: Registry, target: Target, facts: RequestFacts) -> None:
         """Authorise what an operation needs on other resources, and on its own where that will be."""
@@ -290,7 +294,9 @@ def _validate(service: ServiceModel, name: str, raw: dict[str, Any]) -> dict[str
     return parameters
 
 
-def _facts(request: HttpRequest, region: str, keys: Mapping[str, Values]) -> RequestFacts:
+def _facts(
+    request: HttpRequest, region: str, keys: Mapping[str, Values], passage: Passage | None = None
+) -> RequestFacts:
     return RequestFacts(
         source_ip=request.peer.address,
         is_secure=request.peer.is_secure,
@@ -299,6 +305,7 @@ def _facts(request: HttpRequest, region: str, keys: Mapping[str, Values]) -> Req
         user_agent=request.headers.get("User-Agent"),
         referer=request.headers.get("Referer"),
         parameters=keys,
+        passage=passage,
     )
 
 

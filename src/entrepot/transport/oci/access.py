@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from entrepot.auth.condition_key import IMAGE_TAG, Values
 from entrepot.auth.docker_login import challenge, read_login, registry_for
 from entrepot.domain.error import AccessDenied, QueryTooLong, RepositoryNotFound, TokenInvalid
+from entrepot.domain.passage import Passage
 from entrepot.domain.principal import Caller, Principal
 from entrepot.domain.reference import Reference, Tag
 from entrepot.domain.registry import Registry
@@ -27,8 +28,8 @@ from entrepot.transport.exchange import Exchange
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
     from entrepot.auth.failed_login import FailedLogins
-    from entrepot.service.registry_login import RegistryLogin, RegistryLogins
-    from entrepot.service.repository import RepositoryService
+    from entrepot.service.registry_login import RegistryLogin
+    from entrepot.service.services import Services
 
 View = TypeVar("View", bound=RepositoryView)
 
@@ -42,13 +43,17 @@ QUERY_FIELDS_MAX = 200
 class Call:
     """An authenticated request for a registry; it is itself what condition keys are made of."""
 
-    __slots__ = ("_query", "caller", "exchange", "login", "parameters", "registry")
+    __slots__ = ("_query", "caller", "exchange", "login", "parameters", "passage", "registry")
 
-    def __init__(self, exchange: Exchange, login: RegistryLogin, registry: Registry) -> None:
+    def __init__(
+        self, exchange: Exchange, login: RegistryLogin, registry: Registry, passage: Passage | None = None
+    ) -> None:
         self.exchange = exchange
         self.login = login
         self.caller = login.caller
         self.registry = registry
+        self.passage = passage
+        """The private endpoint that it came in through."""
         self.parameters: dict[str, Values] = {}
         """Condition keys that follow from what is asked for."""
         self._query: dict[str, list[str]] | None = None
@@ -123,26 +128,23 @@ class Call:
 class Access:
     """Turns exchanges into calls and asks the authorizer."""
 
-    def __init__(
-        self,
-        logins: RegistryLogins,
-        authorizer: Authorizer,
-        repositories: RepositoryService,
-        failed_logins: FailedLogins,
-    ) -> None:
-        self._logins = logins
+    def __init__(self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
+        self._logins = services.registry_login
         self._authorizer = authorizer
-        self._repositories = repositories
+        self._repositories = services.repository
+        self._passages = services.passage
         self._failed_logins = failed_logins
 
     async def open(self, exchange: Exchange) -> Call:
         """Authenticate; nothing of the body is read.
 
         Raises:
+            EndpointClosed: it came in through an endpoint that does not let it in.
             Unauthenticated: the answer carries the challenge.
             TooManyFailedLogins: the address sent too many false tokens.
         """
-        address = exchange.peer.address
+        gate, address = exchange.peer.gate, exchange.peer.address
+        passage = await self._passages.open(gate, address) if gate else None
         self._failed_logins.check(address)
         try:
             user, password = read_login(exchange.headers.get("Authorization"))
@@ -150,7 +152,7 @@ class Access:
         except TokenInvalid:
             self._failed_logins.count(address)
             raise
-        return Call(exchange, login, registry_for(exchange.host, login.registry))
+        return Call(exchange, login, registry_for(exchange.host, login.registry), passage)
 
     async def epoch(self, call: Call) -> int | None:
         """The access epoch of the caller's account now, without a look at any repository."""

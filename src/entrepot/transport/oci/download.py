@@ -19,6 +19,7 @@ from entrepot.transport.oci.blob import send_blob
 if TYPE_CHECKING:
     from entrepot.service.blob import BlobService
     from entrepot.service.context import Context
+    from entrepot.service.vpc.passage import PassageService
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +30,8 @@ FORBIDDEN = 403
 class Downloads:
     """GET and HEAD of `/layers/…`."""
 
-    def __init__(self, blobs: BlobService, context: Context) -> None:
-        self._blobs = blobs
+    def __init__(self, blobs: BlobService, passages: PassageService, context: Context) -> None:
+        self._blobs, self._passages = blobs, passages
         self._context = context
 
     async def __call__(self, exchange: Exchange) -> Answer:
@@ -53,7 +54,10 @@ class Downloads:
     async def _answer(self, exchange: Exchange) -> Answer:
         if exchange.method not in METHODS:
             raise error.MethodNotAllowed(METHODS)
-        registry, repository, digest = self._blobs.verify_download(exchange.path, exchange.query, self._context.now())
+        peer, now = exchange.peer, self._context.now()
+        passage = await self._passages.open(peer.gate, peer.address)
+        endpoint = passage.endpoint_id if passage else ""
+        registry, repository, digest = self._blobs.verify_download(exchange.path, exchange.query, now, endpoint)
         view = await self._blobs.view(registry.account_id, registry, repository, digest)
         if view.blob is None or not await self._blobs.is_pullable(view):
             raise BlobNotFound(repository, digest)

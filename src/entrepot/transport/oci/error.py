@@ -179,6 +179,7 @@ ROWS: dict[type[domain.RegistryError], Row] = {
         401, "DENIED", lambda _: "Your authorization token has expired. Reauthenticate and try again."
     ),
     domain.AccessDenied: Row(403, "DENIED", denial),
+    domain.EndpointClosed: Row(403, "DENIED", lambda e: f"The VPC endpoint {e.endpoint_id} is closed to this address"),
     domain.LimitExceeded: Row(403, "DENIED", _detail),
     domain.Throttled: Row(429, "TOOMANYREQUESTS", lambda _: "Too many requests: try again"),
     domain.TooManyFailedLogins: Row(

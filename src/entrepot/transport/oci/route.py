@@ -51,7 +51,7 @@ class OciPlane:
     """Answers requests under `/v2/`."""
 
     def __init__(self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
-        self._access = Access(services.registry_login, authorizer, services.repository, failed_logins)
+        self._access = Access(services, authorizer, failed_logins)
         self._table = routes(services, self._access)
 
     async def __call__(self, exchange: Exchange) -> Answer:

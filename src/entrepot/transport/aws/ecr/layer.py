@@ -64,8 +64,12 @@ async def batch_check_layer_availability(call: Call) -> dict[str, Any]:
 
 async def get_download_url_for_layer(call: Call) -> dict[str, Any]:
     digest = Digest.parse(call.parameters["layerDigest"])
-    path = await call.services.blob.sign_download(call.registry, call.repository, digest)
-    return {"downloadUrl": call.registry_url.endpoint(call.registry) + path, "layerDigest": str(digest)}
+    passage = call.passage
+    path = await call.services.blob.sign_download(
+        call.registry, call.repository, digest, passage.endpoint_id if passage else ""
+    )
+    host = passage.download_url if passage else call.registry_url.endpoint(call.registry)
+    return {"downloadUrl": host + path, "layerDigest": str(digest)}
 
 
 def _find_digest(text: str) -> Digest | None:
