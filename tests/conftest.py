@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.service",
     "tests.support.image",
     "tests.support.bytes",
+    "tests.support.protection",
     "tests.support.job",
     "tests.support.race",
 ]

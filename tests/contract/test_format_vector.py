@@ -14,7 +14,7 @@ from entrepot.domain.key import SigningKey
 from entrepot.domain.registry import Registry
 from entrepot.domain.registry_token import TokenText, has_valid_mac, read_token_text
 from entrepot.domain.repository import RepositoryName
-from entrepot.service import storage
+from entrepot.service.wrapped_key import unwrap
 from entrepot.transport.aws import page_token
 
 DESIGN = Path(__file__).parents[2] / "docs/design"
@@ -61,4 +61,4 @@ def test_wrapped_blob_key() -> None:
     nonce = bytes(range(12))
     wrapped = b"\1" + nonce + AESGCM(SECRET).encrypt(nonce, bytes(32), b"blob-key\0" + storage_key.encode())
     assert any(wrapped.hex() in line for line in lines_of("key.md"))
-    assert storage._unwrap(SECRET, storage_key, wrapped) == bytes(32)
+    assert unwrap(SECRET, storage_key, wrapped) == bytes(32)

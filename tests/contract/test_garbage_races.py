@@ -14,6 +14,7 @@ from entrepot.domain.reference import ImageId, Tag
 from entrepot.service.garbage import Collected, collect_blobs, collect_links
 from entrepot.service.image.deletion import Deletion, delete_images
 from entrepot.service.image.push import Push, push_image
+from entrepot.service.repository_key import RepositoryKeys
 from entrepot.store.metadata import blob as blobs
 from entrepot.store.metadata import schema
 from tests.support.image import Shelf, image_manifest
@@ -37,7 +38,7 @@ def later(connection: Connection) -> Collected:
 
 def push(connection: Connection) -> None:
     pushed = Push(REGISTRY, Shelf.name, parse_manifest(IMAGE), (Tag("v1"),), True, is_full=False, now_micros=9)
-    push_image(connection, pushed)
+    push_image(connection, pushed, RepositoryKeys())
 
 
 def delete(connection: Connection) -> None:

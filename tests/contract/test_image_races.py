@@ -26,6 +26,7 @@ from entrepot.domain.tag_mutability import Mode, TagMutability
 from entrepot.service.image.deletion import Deletion, DeletionOutcome, delete_images
 from entrepot.service.image.push import Push, PushOutcome, push_image
 from entrepot.service.repository import RepositoryService
+from entrepot.service.repository_key import RepositoryKeys
 from entrepot.store.metadata import blob as blobs
 from entrepot.store.metadata import image as images
 from entrepot.store.metadata import schema
@@ -42,7 +43,7 @@ KEPT_UNTIL = 1_000
 def push(shelf: Shelf, raw: bytes, *tags: str) -> Callable[[Connection], PushOutcome]:
     names = tuple(Tag(tag) for tag in tags)
     pushed = Push(REGISTRY, shelf.name, parse_manifest(raw), names, is_idempotent=True, is_full=False, now_micros=9)
-    return lambda connection: push_image(connection, pushed)
+    return lambda connection: push_image(connection, pushed, RepositoryKeys())
 
 
 def delete(shelf: Shelf, image_id: ImageId) -> Callable[[Connection], DeletionOutcome]:

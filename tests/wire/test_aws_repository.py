@@ -71,9 +71,12 @@ async def test_create_with_everything(aws: AwsWorld) -> None:
             ),
         ),
         (
-            {"encryptionConfiguration": {"encryptionType": "KMS"}},
+            {"encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": "alias/none"}},
             "KmsException",
-            "Encryption of type KMS is not available: this registry has no KMS keys yet",
+            (
+                "The key arn:aws:kms:us-east-1:123456789012:alias/none cannot be used: NotFoundException: Alias "
+                "arn:aws:kms:us-east-1:123456789012:alias/none is not found."
+            ),
         ),
         (
             {"encryptionConfiguration": {"encryptionType": "AES256", "kmsKey": "alias/x"}},

@@ -12,6 +12,7 @@ from entrepot.app.deployment import Deployment
 from entrepot.app.health import Health
 from entrepot.app.job_handler import crons, handlers
 from entrepot.app.job_runner import JobRunner
+from entrepot.app.protection import Protectors, open_protectors
 from entrepot.app.schedule import Periodic
 from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
@@ -46,7 +47,6 @@ from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
 from entrepot.service.job import JobService
 from entrepot.service.key import KeyService
-from entrepot.service.kms.key import KmsKeys
 from entrepot.service.referrer import ReferrerService
 from entrepot.service.registry_login import RegistryLogins
 from entrepot.service.registry_policy import RegistryPolicyService
@@ -137,8 +137,10 @@ def assemble(
 ) -> Application:
     """Put the services together and the planes on top of them; tests bring their own database and clock."""
     settings = deployment.settings
-    storage = Storage(store, keys, context, is_encrypting=settings.storage_encryption == "frames")
-    services = _services(deployment, database, context, keys, storage)
+    protectors = open_protectors(database, context, keys)
+    is_encrypting = settings.storage_encryption == "frames"
+    storage = Storage(store, keys, context, protectors.repository_keys, is_encrypting=is_encrypting)
+    services = _services(deployment, database, context, keys, storage, protectors)
     authorizer = Authorizer(services.access, context.now)
     failed_logins = FailedLogins(settings.failed_logins_per_minute, context.now)
     issuers = Issuers(Outbound(Allowance.parse(settings.outbound_allow)), time.monotonic)
@@ -163,7 +165,12 @@ def assemble(
 
 
 def _services(
-    deployment: Deployment, database: Database, context: Context, keys: KeyService, storage: Storage
+    deployment: Deployment,
+    database: Database,
+    context: Context,
+    keys: KeyService,
+    storage: Storage,
+    protectors: Protectors,
 ) -> Services:
     settings, aws, clients = deployment.settings, deployment.aws_policies, ClientDatabase(database)
     promise = BlobPromise(settings.blob_promise_seconds)
@@ -195,7 +202,14 @@ def _services(
         robot_token=RobotTokenService(clients, context),
         robot_login=robots,
         registry_login=RegistryLogins(tokens, robots),
-        repository=RepositoryService(clients, context, keys),
+        repository=RepositoryService(
+            clients,
+            context,
+            keys,
+            protection=protectors.protection,
+            repository_keys=protectors.repository_keys,
+            has_dsse_everywhere=not settings.aws_defaults,
+        ),
         repository_policy=RepositoryPolicyService(clients),
         registry_policy=RegistryPolicyService(clients, context, account_setting),
         account_setting=account_setting,
@@ -210,11 +224,11 @@ def _services(
             redirects=settings.redirect_downloads,
         ),
         upload=UploadService(clients, context, storage, promise=promise),
-        image=ImageService(clients, context, promise=promise),
+        image=ImageService(clients, context, promise=promise, keys=protectors.repository_keys),
         referrer=ReferrerService(database),
         garbage=GarbageService(database, context, promise=promise),
         job=JobService(database, context),
-        kms_keys=KmsKeys(database, keys),
+        kms_keys=protectors.kms_keys,
         vpc_endpoint=VpcEndpointService(clients, context),
         vpc_network=VpcNetworkService(clients),
         ec2_tag=Ec2TagService(clients),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import structlog
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from entrepot.app import blob_place, engine
 from entrepot.app.config import Settings
 from entrepot.app.data_directory import DataDirectory, DataDirectoryError
+from entrepot.app.protection import Protectors, open_protectors
 from entrepot.domain.error import RegistryError, Throttled
 from entrepot.domain.identity import OperatorError
 from entrepot.domain.key import MasterKeyMissing, MasterKeyWrong, SealBroken
@@ -38,7 +40,7 @@ class CommandError(Exception):
     """With which the program ends."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workbench:
     """What a command works on."""
 
@@ -47,6 +49,11 @@ class Workbench:
     context: Context
     database: Database
     keys: KeyService
+
+    @cached_property
+    def protectors(self) -> Protectors:
+        """What opens the keys of repositories."""
+        return open_protectors(self.database, self.context, self.keys)
 
     @asynccontextmanager
     async def open_storage(self) -> AsyncIterator[Storage]:
@@ -58,7 +65,8 @@ class Workbench:
         if not await blob_place.is_claimed(self.database, self.settings, self.directory):
             place = self.settings.blob_url or self.directory.blobs
             raise CommandError(f"the database keeps its blobs in another place than {place}")
-        storage = Storage(engine.open_blob_store(self.settings, self.directory), self.keys, self.context)
+        store = engine.open_blob_store(self.settings, self.directory)
+        storage = Storage(store, self.keys, self.context, self.protectors.repository_keys)
         try:
             yield storage
         finally:

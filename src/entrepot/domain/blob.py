@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from entrepot.domain.digest import Digest
+from entrepot.domain.sealed_key import SealedKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,15 @@ class StoredBlob:
     frame_bytes: int
     """Plain bytes of a whole frame."""
     wrapped_key: bytes | None
-    """The data key, wrapped by the domain's; None when the bytes are plain."""
+    """The data key, or that of the outer layer, wrapped by the domain's; None: plain, or repositories wrap it."""
     keep_until: datetime
     """The repository's link was promised to somebody until then."""
     is_referenced: bool
     """Whether a manifest of the repository references it."""
+    link_key: bytes | None = None
+    """The data key, wrapped by the key of the repository."""
+    seal: SealedKey | None = None
+    """What opens the key of the repository."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -413,11 +413,3 @@ class StorageUnavailable(Unavailable):
 
 class StorageReadOnly(Unavailable):
     """The disk takes no writes: changes are refused, reads go on."""
-
-
-class KeyUnavailable(Unavailable):
-    """A KMS key cannot be used; `detail` says why."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail

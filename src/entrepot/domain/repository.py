@@ -13,6 +13,7 @@ from typing import NewType
 from entrepot.domain.error import NameInvalid
 from entrepot.domain.limit import REPOSITORY_NAME_LENGTH
 from entrepot.domain.registry import Registry
+from entrepot.domain.sealed_key import EncryptionType, SealedKey
 from entrepot.domain.tag_mutability import TagMutability
 
 RepositoryName = NewType("RepositoryName", str)
@@ -40,7 +41,9 @@ class RepositorySettings:
 
     tag_mutability: TagMutability = field(default_factory=TagMutability)
     scan_on_push: bool = False
-    encryption_type: str = "AES256"
+    encryption_type: str = EncryptionType.AES256
+    kms_key: str | None = None
+    """ARN of the KMS key that protects the repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Repository:
     name: RepositoryName
     created_at: datetime
     settings: RepositorySettings
+    seal: SealedKey | None = None
+    """Its key, when a KMS key protects it."""
 
     @property
     def arn(self) -> str:

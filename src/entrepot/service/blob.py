@@ -18,6 +18,7 @@ from entrepot.domain.blob import LayerAvailability, StoredBlob
 from entrepot.domain.digest import Digest
 from entrepot.domain.download_url import Download, signed_path, verified_download
 from entrepot.domain.error import BlobNotFound, BlobReferenced, LayersNotFound, RepositoryNotFound
+from entrepot.domain.key_provider import KeyProviderAway, KeyRefused
 from entrepot.domain.limit import DOWNLOAD_URL_LIFETIME_SECONDS, MIB
 from entrepot.domain.promise import DEFAULT_PROMISE, BlobPromise
 from entrepot.domain.registry import Registry
@@ -26,13 +27,14 @@ from entrepot.domain.view import BlobView
 from entrepot.service.account_setting import AccountSettingService
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
+from entrepot.service.link_key import link_key_for
 from entrepot.service.row_cache import RowCache
 from entrepot.service.storage import Storage
 from entrepot.store.blob.base import Format, Location, Reader
 from entrepot.store.metadata import blob as rows
 from entrepot.store.metadata.base import Database, to_micros
 from entrepot.store.metadata.maintenance import own
-from entrepot.store.metadata.repository_key import get_repository_key
+from entrepot.store.metadata.repository_key import RepositoryKey, get_repository_key
 from entrepot.store.metadata.view import view_blob
 
 READ_BYTES = MIB
@@ -95,9 +97,7 @@ class BlobService:
             BlobDamaged: the bytes are missing, too short or fail their tag; nothing of the bad frame was yielded.
         """
         stop = blob.size_bytes if end is None else min(end, blob.size_bytes)
-        location = await self._storage.location(
-            blob.domain_id, blob.storage_key, blob.format, blob.frame_bytes, blob.wrapped_key
-        )
+        location = await self._storage.location(blob)
         reader = self._storage.store.open(location, blob.size_bytes)
         try:
             while start < stop:
@@ -132,6 +132,14 @@ class BlobService:
             return True  # a push under way, or kept for whoever was told lately that it exists
         return await self._database.lookup(lambda connection: rows.has_active_image(connection, repository.id, blob.id))
 
+    async def check_key(self, view: BlobView) -> None:
+        """Check that the key of the repository opens: without it nothing of a blob is given out.
+
+        Raises:
+            KeyRefused, KeyProviderAway
+        """
+        await self._storage.repository_keys.check(view.repository)
+
     async def promise(self, view: BlobView) -> None:
         """Keep a blob that the caller is told to exist for at least an hour; writes only when less is left.
 
@@ -154,14 +162,14 @@ class BlobService:
         Raises:
             RepositoryNotFound
         """
-        repository_id, links = await self._database.read(
+        repository, links = await self._database.read(
             lambda connection: self._find_links(connection, registry, name, digests)
         )
         soon = self._promise.must_reach(self._context.now_micros())
         unsure = {link.blob_id for link in links if link.media_type is None and link.keep_until < soon}
         if unsure:
             kept = await own(self._database).write(
-                lambda connection: self._extend(connection, repository_id, sorted(unsure))
+                lambda connection: self._extend(connection, repository.id, sorted(unsure))
             )
             links = [link for link in links if link.blob_id in kept or link.blob_id not in unsure]
         found = {link.digest: LayerAvailability(link.digest, True, link.size_bytes, link.media_type) for link in links}
@@ -171,6 +179,7 @@ class BlobService:
         """Link a blob of `source` into `target` of the same registry; False when that cannot be, for any reason."""
         if await self._settings.get(registry, Setting.BLOB_MOUNTING) != ENABLED:
             return False
+        keys = self._storage.repository_keys
 
         def change(connection: Connection) -> bool:
             try:
@@ -185,11 +194,19 @@ class BlobService:
             blob_id = rows.hold_blob(connection, origin.domain_id, digest)
             if blob_id is None:
                 return False
+            link_key = None
+            if into.seal is not None:
+                link_key = link_key_for(connection, self._context, keys, into.seal, blob_id, origin.id)
+                if link_key is None:
+                    return False
             now = self._context.now_micros()
-            rows.link_blob(connection, into.id, blob_id, now, self._promise.keep_until(now))
+            rows.link_blob(connection, into.id, blob_id, now, self._promise.keep_until(now), link_key)
             return True
 
-        return await self._database.write(change)
+        try:
+            return await keys.with_open(lambda: self._database.write(change))
+        except (KeyRefused, KeyProviderAway):
+            return False
 
     async def unlink(self, registry: Registry, name: RepositoryName, digest: Digest) -> None:
         """Have the repository hold a blob no longer; the collector takes the bytes when nobody holds it.
@@ -217,11 +234,14 @@ class BlobService:
 
         Raises:
             RepositoryNotFound
+            KeyRefused, KeyProviderAway: the repository's key cannot be opened.
             LayersNotFound: there is no such layer, or no manifest names it.
         """
-        _, links = await self._database.lookup(
+        repository, links = await self._database.lookup(
             lambda connection: self._find_links(connection, registry, name, [digest])
         )
+        if repository.seal is not None:
+            await self._storage.repository_keys.open(repository.seal)
         if not links or links[0].media_type is None:
             raise LayersNotFound(registry, name, [digest])
         expires = int(self._context.now().timestamp()) + DOWNLOAD_URL_LIFETIME_SECONDS
@@ -249,9 +269,9 @@ class BlobService:
 
     def _find_links(
         self, connection: Connection, registry: Registry, name: RepositoryName, digests: Sequence[Digest]
-    ) -> tuple[int, list[rows.LinkRow]]:
+    ) -> tuple[RepositoryKey, list[rows.LinkRow]]:
         repository = get_repository_key(connection, registry, name, is_locked=False)
-        return repository.id, rows.find_links(connection, repository.id, repository.domain_id, digests)
+        return repository, rows.find_links(connection, repository.id, repository.domain_id, digests)
 
     def _extend(self, connection: Connection, repository_id: int, blob_ids: list[int]) -> set[int]:
         now, promise = self._context.now_micros(), self._promise

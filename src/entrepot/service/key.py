@@ -143,8 +143,19 @@ class KeyService:
         found = rows.find_domain_id(connection, name)
         if found is not None:
             return found
-        wrapped = self.seal(connection, DOMAIN_PURPOSE, self._context.random_bytes(KEY_BYTES), name)
-        return rows.insert_domain(connection, name, wrapped, self._context.now_micros())
+        return rows.insert_domain(connection, name, self._new_domain_key(connection, name), self._context.now_micros())
+
+    def new_kms_domain(self, connection: Connection, account_id: str, key_arn: str, *, is_doubled: bool) -> int:
+        """Get or create the encryption domain of an account's repositories under a KMS key; its row id.
+
+        Only a doubled one has a key of ours: for the outer layer.
+        """
+        name = f"{'kms-dsse' if is_doubled else 'kms'}:{account_id}:{key_arn}"
+        found = rows.find_domain_id(connection, name)
+        if found is not None:
+            return found
+        wrapped = self._new_domain_key(connection, name) if is_doubled else None
+        return rows.insert_domain(connection, name, wrapped, self._context.now_micros(), key_arn)
 
     async def domain_key(self, domain_id: int) -> bytes:
         """The key of an encryption domain, which wraps the keys of its blobs. Cached: it never changes.
@@ -159,6 +170,9 @@ class KeyService:
                 raise SealBroken(DOMAIN_PURPOSE)
             key = self._domain_keys[domain_id] = self.unseal(DOMAIN_PURPOSE, row.wrapped_key, row.name)
         return key
+
+    def _new_domain_key(self, connection: Connection, name: str) -> bytes:
+        return self.seal(connection, DOMAIN_PURPOSE, self._context.random_bytes(KEY_BYTES), name)
 
     # ── opening ──────────────────────────────────────────────────────────────────────────────
 

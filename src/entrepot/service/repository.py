@@ -7,27 +7,32 @@ PutImageScanningConfiguration.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from entrepot.domain.error import (
     InvalidParameter,
-    KeyUnavailable,
     LimitExceeded,
     RepositoryAlreadyExists,
     RepositoryNotEmpty,
     RepositoryNotFound,
 )
 from entrepot.domain.event import Event, EventKind
+from entrepot.domain.key_provider import KeyRefused
+from entrepot.domain.kms_use import ChosenKey
 from entrepot.domain.limit import REPOSITORIES_MAX
 from entrepot.domain.page import Page, PageRequest, cut_page
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import Repository, RepositoryName, RepositorySettings
+from entrepot.domain.sealed_key import EncryptionType
 from entrepot.domain.tag_mutability import TagMutability
 from entrepot.domain.view import RepositoryView
 from entrepot.service.context import Context
 from entrepot.service.event import record
 from entrepot.service.key import KeyService
+from entrepot.service.protection import Protection
+from entrepot.service.repository_key import RepositoryKeys
 from entrepot.store.metadata import repository as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.registry import hold_registry
@@ -40,31 +45,52 @@ class RepositoryService:
     """What can be done with repositories as wholes."""
 
     def __init__(
-        self, database: Database, context: Context, key: KeyService, repositories_max: int = REPOSITORIES_MAX
+        self,
+        database: Database,
+        context: Context,
+        key: KeyService,
+        repositories_max: int = REPOSITORIES_MAX,
+        protection: Protection | None = None,
+        repository_keys: RepositoryKeys | None = None,
+        *,
+        has_dsse_everywhere: bool = True,
     ) -> None:
         self._database = database
         self._context = context
         self._key = key
         self._repositories_max = repositories_max
+        self._protection = protection
+        self._keys = repository_keys or RepositoryKeys()
+        self._has_dsse_everywhere = has_dsse_everywhere
 
     async def create(
-        self, registry: Registry, name: RepositoryName, settings: RepositorySettings, resource_tags: Mapping[str, str]
+        self,
+        registry: Registry,
+        name: RepositoryName,
+        settings: RepositorySettings,
+        resource_tags: Mapping[str, str],
+        chosen: ChosenKey | None = None,
     ) -> Repository:
         """Make an empty repository. Of two at once with one name, one is refused.
+
+        `chosen` is the KMS key that protects it, if that was looked for already.
 
         Raises:
             RepositoryAlreadyExists: the name is taken.
             LimitExceeded: the registry is full.
-            KeyUnavailable: encryption with a KMS key, which this registry does not have yet.
-            InvalidParameter: KMS_DSSE outside GovCloud, or an account that does not exist.
+            KeyRefused, KeyProviderAway: the KMS key cannot be used.
+            InvalidParameter: an account that does not exist.
         """
-        _check_encryption(registry, settings.encryption_type)
+        if chosen is None:
+            chosen = await self.choose_key(registry, settings)
+        if chosen is not None:
+            settings = replace(settings, kms_key=chosen.arn)
+        sealed = None if chosen is None else await self._protector.make(chosen, registry.repository_arn(name))
 
         def change(connection: Connection) -> Repository:
             now = self._context.now_micros()
             registry_id = hold_registry(connection, registry, now)
-            domain_id = self._key.new_domain(connection, f"account:{registry.account_id}")
-            place = rows.RepositoryPlace(registry, registry_id, domain_id)
+            place = self._place(connection, registry, registry_id, name, settings, chosen, sealed)
             made = rows.insert_repository(connection, place, name, settings, now)
             if made is None:
                 raise RepositoryAlreadyExists(registry, name)
@@ -75,6 +101,26 @@ class RepositoryService:
             return made
 
         return await self._database.write(change)
+
+    async def choose_key(self, registry: Registry, settings: RepositorySettings) -> ChosenKey | None:
+        """The KMS key that the settings of a new repository ask for, if any.
+
+        Raises:
+            KeyRefused, KeyProviderAway: there is no such key, or none for this.
+            InvalidParameter: a type of encryption that the region does not have.
+        """
+        kind = settings.encryption_type
+        if kind == EncryptionType.KMS_DSSE and not self._has_dsse_everywhere and registry.partition != "aws-us-gov":
+            raise InvalidParameter("encryptionConfiguration", "KMS_DSSE is available only in AWS GovCloud (US) regions")
+        return None if kind == EncryptionType.AES256 else await self._protector.choose(registry, settings.kms_key)
+
+    async def check_key(self, repository: Repository) -> None:
+        """Check that what a repository holds may be given out: its key opens.
+
+        Raises:
+            KeyRefused, KeyProviderAway
+        """
+        await self._keys.check(repository)
 
     async def get(self, registry: Registry, name: RepositoryName) -> Repository:
         """One repository.
@@ -117,6 +163,8 @@ class RepositoryService:
                 raise RepositoryNotEmpty(registry, name)
             now = self._context.now_micros()
             delete_repository(connection, held.repository.id, now)
+            if held.repository.seal is not None:
+                self._protector.retire(connection, held.repository.seal)
             record(connection, held.registry_id, Event(EventKind.REPOSITORY_DELETED, name, {}), now)
             return held.repository
 
@@ -148,6 +196,31 @@ class RepositoryService:
             lambda connection: view_repository(connection, caller_account_id, registry, name)
         )
 
+    @property
+    def _protector(self) -> Protection:
+        if self._protection is None:
+            raise KeyRefused("", "NotFoundException", "There are no KMS keys")
+        return self._protection
+
+    def _place(
+        self,
+        connection: Connection,
+        registry: Registry,
+        registry_id: int,
+        name: RepositoryName,
+        settings: RepositorySettings,
+        chosen: ChosenKey | None,
+        sealed: bytes | None,
+    ) -> rows.RepositoryPlace:
+        """Where a new repository goes: repositories of one account under one KMS key share their blobs."""
+        if chosen is None or sealed is None:
+            domain_id = self._key.new_domain(connection, f"account:{registry.account_id}")
+            return rows.RepositoryPlace(registry, registry_id, domain_id)
+        is_doubled = settings.encryption_type == EncryptionType.KMS_DSSE
+        domain_id = self._key.new_kms_domain(connection, registry.account_id, chosen.arn, is_doubled=is_doubled)
+        grant_id = self._protector.grant(connection, chosen, registry, registry.repository_arn(name))
+        return rows.RepositoryPlace(registry, registry_id, domain_id, chosen.account_id, sealed, grant_id)
+
     async def _describe_named(self, registry: Registry, names: Sequence[RepositoryName]) -> list[Repository]:
         found = await self._database.read(lambda connection: rows.list_named_repositories(connection, registry, names))
         missing = set(names).difference(repository.name for repository in found)
@@ -178,12 +251,3 @@ def _hold(
     if held is None:
         raise RepositoryNotFound(registry, name)
     return held
-
-
-def _check_encryption(registry: Registry, encryption_type: str) -> None:
-    if encryption_type == "KMS_DSSE" and registry.partition != "aws-us-gov":
-        raise InvalidParameter("encryptionConfiguration", "KMS_DSSE is available only in AWS GovCloud (US) regions")
-    if encryption_type != "AES256":
-        raise KeyUnavailable(
-            f"Encryption of type {encryption_type} is not available: this registry has no KMS keys yet"
-        )

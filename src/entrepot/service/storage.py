@@ -13,16 +13,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from entrepot.domain.error import StorageUnavailable, Throttled
-from entrepot.domain.key import KEY_BYTES, SealBroken
+from entrepot.domain.key import KEY_BYTES
+from entrepot.domain.sealed_key import SealedKey
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
+from entrepot.service.repository_key import RepositoryKeys
+from entrepot.service.wrapped_key import unwrap, wrap
 from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Format, Location, Staging
 
 log = structlog.get_logger(__name__)
@@ -40,26 +41,55 @@ FAR_THREADS = 16
 STORAGE_KEY_BYTES = 16
 HOLD_SECONDS = 30.0
 HOLD_POLL_SECONDS = 0.02
-WRAP_VERSION = b"\x01"
-NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class NewObject:
-    """Where a new upload's bytes go; `wrapped_key` is None when they are stored plain."""
+    """Where a new upload's bytes go; both keys are None when they are stored plain."""
 
     storage_key: str
     store: str
     format: Format
     frame_bytes: int
     wrapped_key: bytes | None
+    """By the domain's key."""
+    link_key: bytes | None = None
+    """By the repository's key."""
+
+
+class StoredObject(Protocol):
+    """A row that says where the bytes of an object are and under which keys."""
+
+    @property
+    def domain_id(self) -> int: ...
+    @property
+    def storage_key(self) -> str: ...
+    @property
+    def format(self) -> int: ...
+    @property
+    def frame_bytes(self) -> int: ...
+    @property
+    def wrapped_key(self) -> bytes | None: ...
+    @property
+    def link_key(self) -> bytes | None: ...
+    @property
+    def seal(self) -> SealedKey | None: ...
 
 
 class Storage:
     """The bytes of one process. `is_encrypting` decides for new uploads only; rows say how theirs are read."""
 
-    def __init__(self, store: BlobStore, keys: KeyService, context: Context, *, is_encrypting: bool = True) -> None:
+    def __init__(
+        self,
+        store: BlobStore,
+        keys: KeyService,
+        context: Context,
+        repository_keys: RepositoryKeys | None = None,
+        *,
+        is_encrypting: bool = True,
+    ) -> None:
         self.store = store
+        self.repository_keys = repository_keys or RepositoryKeys()
         self._keys = keys
         self._context = context
         self._is_encrypting = is_encrypting
@@ -75,29 +105,45 @@ class Storage:
         for pool in (self._readers, self._writers, self._publishers, self._makers):
             await asyncio.to_thread(pool.shutdown)
 
-    async def new_object(self, domain_id: int) -> NewObject:
-        """Choose a storage key and, unless stored plain, a data key wrapped by the domain's."""
-        storage_key = self._context.random_bytes(STORAGE_KEY_BYTES).hex()
-        if not self._is_encrypting:
-            return NewObject(storage_key, self.store.name, Format.PLAIN, FRAME_BYTES, None)
-        data_key = self._context.random_bytes(KEY_BYTES)
-        nonce = self._context.random_bytes(NONCE_BYTES)
-        cipher = AESGCM(await self._keys.domain_key(domain_id))
-        wrapped = WRAP_VERSION + nonce + cipher.encrypt(nonce, data_key, _bound_to(storage_key))
-        return NewObject(storage_key, self.store.name, Format.FRAMES, FRAME_BYTES, wrapped)
-
-    async def location(
-        self, domain_id: int, storage_key: str, layout: int, frame_bytes: int, wrapped_key: bytes | None
-    ) -> Location:
-        """Where an object is, with its key unwrapped.
+    async def new_object(self, domain_id: int, seal: SealedKey | None = None) -> NewObject:
+        """Choose a storage key and, unless stored plain, data keys, wrapped by the domain's or the repository's.
 
         Raises:
-            SealBroken: the key does not open, or was wrapped for another object.
+            KeyRefused, KeyProviderAway: the repository's key cannot be opened.
         """
-        if wrapped_key is None:
-            return Location(storage_key, Format(layout), frame_bytes)
-        data_key = _unwrap(await self._keys.domain_key(domain_id), storage_key, wrapped_key)
-        return Location(storage_key, Format(layout), frame_bytes, data_key)
+        storage_key, place = self._context.random_bytes(STORAGE_KEY_BYTES).hex(), self.store.name
+        if seal is not None:
+            link_key = self._new_key(await self.repository_keys.open(seal), storage_key)
+            if not seal.is_doubled:
+                return NewObject(storage_key, place, Format.FRAMES, FRAME_BYTES, None, link_key)
+            outer = self._new_key(await self._keys.domain_key(domain_id), storage_key)
+            return NewObject(storage_key, place, Format.DOUBLE_FRAMES, FRAME_BYTES, outer, link_key)
+        if not self._is_encrypting:
+            return NewObject(storage_key, place, Format.PLAIN, FRAME_BYTES, None)
+        wrapped = self._new_key(await self._keys.domain_key(domain_id), storage_key)
+        return NewObject(storage_key, place, Format.FRAMES, FRAME_BYTES, wrapped)
+
+    async def location(self, row: StoredObject) -> Location:
+        """Where an object is, with its keys unwrapped.
+
+        Raises:
+            SealBroken: a key does not open, or was wrapped for another object.
+            KeyRefused, KeyProviderAway: the repository's key cannot be opened.
+        """
+        layout, key = Format(row.format), row.storage_key
+        of_domain = of_repository = None
+        if row.wrapped_key is not None:
+            of_domain = unwrap(await self._keys.domain_key(row.domain_id), key, row.wrapped_key)
+        if row.seal is not None:
+            opened = await self.repository_keys.open(row.seal)
+            of_repository = None if row.link_key is None else unwrap(opened, key, row.link_key)
+        if layout is Format.DOUBLE_FRAMES:
+            return Location(key, layout, row.frame_bytes, of_repository, of_domain)
+        return Location(key, layout, row.frame_bytes, of_domain if of_repository is None else of_repository)
+
+    def _new_key(self, wrapping: bytes, storage_key: str) -> bytes:
+        """A data key, wrapped."""
+        return wrap(wrapping, storage_key, self._context.random_bytes(KEY_BYTES), self._context.random_bytes)
 
     async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work that a download waits for."""
@@ -176,17 +222,3 @@ async def finished(future: asyncio.Future[T]) -> T:
 
 def _start(pool: ThreadPoolExecutor, work: Callable[[], T]) -> asyncio.Future[T]:
     return asyncio.get_running_loop().run_in_executor(pool, work)
-
-
-def _unwrap(domain_key: bytes, storage_key: str, wrapped: bytes) -> bytes:
-    nonce, sealed = wrapped[1 : 1 + NONCE_BYTES], wrapped[1 + NONCE_BYTES :]
-    if wrapped[:1] != WRAP_VERSION:
-        raise SealBroken("blob-key")
-    try:
-        return AESGCM(domain_key).decrypt(nonce, sealed, _bound_to(storage_key))
-    except (InvalidTag, ValueError) as error:
-        raise SealBroken("blob-key") from error
-
-
-def _bound_to(storage_key: str) -> bytes:
-    return b"blob-key\0" + storage_key.encode()

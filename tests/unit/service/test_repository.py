@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from entrepot.domain.error import (
     InvalidParameter,
-    KeyUnavailable,
     LimitExceeded,
     RepositoryAlreadyExists,
     RepositoryNotEmpty,
@@ -92,22 +91,6 @@ async def test_a_full_registry_takes_no_more(
     await service.create(OTHER_REGION, NAME, PLAIN, {})
     with pytest.raises(RepositoryAlreadyExists):  # rather than the limit
         await service.create(REGISTRY, next(o.name for o in outcomes if not isinstance(o, BaseException)), PLAIN, {})
-
-
-@pytest.mark.parametrize(
-    ("region", "encryption_type", "refusal"),
-    [
-        ("us-east-1", "KMS", KeyUnavailable),
-        ("us-east-1", "KMS_DSSE", InvalidParameter),
-        ("us-gov-west-1", "KMS_DSSE", KeyUnavailable),
-    ],
-)
-async def test_kms_waits_for_keys(
-    repository_service: RepositoryService, region: str, encryption_type: str, refusal: type[Exception]
-) -> None:
-    settings = RepositorySettings(encryption_type=encryption_type)
-    with pytest.raises(refusal):
-        await repository_service.create(Registry(ACCOUNT, region), NAME, settings, {})
 
 
 async def test_an_account_that_does_not_exist_has_no_registry(repository_service: RepositoryService) -> None:

@@ -5,18 +5,33 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 
 from entrepot.domain.error import Throttled
 from entrepot.domain.key import SealBroken
+from entrepot.domain.sealed_key import SealedKey
 from entrepot.service import storage as module
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.service.storage import PUBLISHERS, Storage
-from entrepot.store.blob.base import Format
+from entrepot.store.blob.base import FRAME_BYTES, Format
 from entrepot.store.blob.memory import MemoryBlobStore
 from entrepot.store.metadata.base import Database
+
+
+@dataclass(frozen=True)
+class StoredAt:
+    """What a row says of an object that no KMS key protects."""
+
+    domain_id: int
+    storage_key: str
+    format: int
+    wrapped_key: bytes | None
+    frame_bytes: int = FRAME_BYTES
+    link_key: bytes | None = None
+    seal: SealedKey | None = None
 
 
 @pytest.fixture
@@ -35,7 +50,7 @@ async def test_data_key_opens_only_for_its_object_and_domain(
     other = await storage.new_object(one)
     assert made.wrapped_key is not None
     assert other.wrapped_key is not None
-    where = await storage.location(one, made.storage_key, made.format, made.frame_bytes, made.wrapped_key)
+    where = await storage.location(StoredAt(one, made.storage_key, made.format, made.wrapped_key))
     assert where.data_key is not None
     assert where.data_key not in made.wrapped_key
     assert repr(where.data_key) not in repr(where)
@@ -48,14 +63,14 @@ async def test_data_key_opens_only_for_its_object_and_domain(
     ]
     for domain_id, key, wrapped in broken:
         with pytest.raises(SealBroken):
-            await storage.location(domain_id, key, made.format, made.frame_bytes, wrapped)
+            await storage.location(StoredAt(domain_id, key, made.format, wrapped))
 
 
 async def test_plain_objects_have_no_key(key_service: KeyService, context: Context) -> None:
     storage = Storage(MemoryBlobStore(), key_service, context, is_encrypting=False)
     made = await storage.new_object(1)
     assert (made.format, made.wrapped_key) == (Format.PLAIN, None)
-    assert (await storage.location(1, made.storage_key, made.format, made.frame_bytes, None)).data_key is None
+    assert (await storage.location(StoredAt(1, made.storage_key, made.format, None))).data_key is None
     await storage.close()
 
 

@@ -17,6 +17,7 @@ from entrepot.domain.error import (
     LimitExceeded,
 )
 from entrepot.domain.image import FailureCode, Image, ImageDetail, ImageFailure, ImageFilter
+from entrepot.domain.key_provider import KeyProviderAway, KeyRefused
 from entrepot.domain.limit import MIB
 from entrepot.domain.manifest import Manifest, parse_manifest
 from entrepot.domain.page import Page, PageRequest
@@ -24,14 +25,16 @@ from entrepot.domain.promise import DEFAULT_PROMISE, BlobPromise
 from entrepot.domain.reference import ImageId, Reference, Tag
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
+from entrepot.domain.sealed_key import SealedKey
 from entrepot.domain.view import ImageRow, ImageView
 from entrepot.service.context import Context
 from entrepot.service.image import listing
-from entrepot.service.image.batch import judge_batch
+from entrepot.service.image.batch import Judged, judge_batch
 from entrepot.service.image.deletion import Deletion, DeletionOutcome, delete_images
 from entrepot.service.image.pull import PullLog
 from entrepot.service.image.push import Push, PushOutcome, push_image
 from entrepot.service.image.quota import ImageQuota
+from entrepot.service.repository_key import RepositoryKeys
 from entrepot.service.row_cache import RowCache
 from entrepot.store.metadata import image as images
 from entrepot.store.metadata.base import Database
@@ -72,8 +75,10 @@ class ImageService:
         cache_bytes: int = CACHE_BYTES,
         quota: ImageQuota | None = None,
         promise: BlobPromise = DEFAULT_PROMISE,
+        keys: RepositoryKeys | None = None,
     ) -> None:
         self._database, self._context = database, context
+        self._keys = keys or RepositoryKeys()
         self._cache = RowCache[Image](cache_bytes)
         self._quota = quota or ImageQuota()
         self._promise = promise
@@ -104,6 +109,7 @@ class ImageService:
             ImageAlreadyExists: not idempotent, and nothing would change.
             ImageTagAlreadyExists: a tag is fixed on another image.
             LimitExceeded: too many images in the repository, or tags on the image.
+            KeyRefused, KeyProviderAway: the repository's key cannot be opened.
         """
         manifest = await _parse(raw, declared_type, digest.algorithm if digest else "sha256")
         if digest is not None and digest != manifest.digest:
@@ -121,7 +127,11 @@ class ImageService:
     async def _push(self, push: Push) -> PushOutcome:
         """Push; a new image that a full repository refuses is tried again if there is room by now."""
         try:
-            return await self._database.write(lambda connection: push_image(connection, push), is_short=push.is_short)
+            return await self._keys.with_open(
+                lambda: self._database.write(
+                    lambda connection: push_image(connection, push, self._keys), is_short=push.is_short
+                )
+            )
         except LimitExceeded:
             if not push.is_full:
                 raise
@@ -175,9 +185,11 @@ class ImageService:
             RepositoryNotFound: no such repository.
             LimitExceeded: the manifests are more than 64 MiB together.
         """
-        judged = await self._database.read(
+        seal, judged = await self._database.read(
             lambda connection: judge_batch(connection, registry, name, image_ids, accepted)
         )
+        if seal is not None:
+            judged = await self._judge_key(seal, judged)
         got: Got = []
         failures: Failures = []
         for image_id, row in judged.items():
@@ -189,6 +201,14 @@ class ImageService:
             except ImageNotFound:
                 failures.append(ImageFailure(image_id, FailureCode.IMAGE_NOT_FOUND))
         return got, failures
+
+    async def _judge_key(self, seal: SealedKey, judged: Judged) -> Judged:
+        """What becomes of every id: nothing is served while the key of the repository does not open."""
+        try:
+            await self._keys.open(seal)
+        except (KeyRefused, KeyProviderAway):
+            return {one: FailureCode.KMS_ERROR if isinstance(row, ImageRow) else row for one, row in judged.items()}
+        return judged
 
     # ── lists ────────────────────────────────────────────────────────────────────────────────
 

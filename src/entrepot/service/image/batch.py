@@ -16,6 +16,7 @@ from entrepot.domain.media_type import accepts
 from entrepot.domain.reference import ImageId
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
+from entrepot.domain.sealed_key import SealedKey
 from entrepot.domain.view import ImageRow
 from entrepot.service.image.naming import read_names
 from entrepot.store.metadata.image import find_images
@@ -26,8 +27,10 @@ Judged = dict[ImageId, ImageRow | FailureCode]
 
 def judge_batch(
     connection: Connection, registry: Registry, name: RepositoryName, image_ids: Sequence[ImageId], accepted: list[str]
-) -> Judged:
-    """What becomes of every id, each once. Media types that are not accepted count as not found.
+) -> tuple[SealedKey | None, Judged]:
+    """What opens the repository's key, if it has one, and what becomes of every id, each once.
+
+    Media types that are not accepted count as not found.
 
     Raises:
         RepositoryNotFound: no such repository.
@@ -42,7 +45,7 @@ def judge_batch(
     for image_id, row_id in row_ids.items():
         judged[image_id] = row_id if isinstance(row_id, FailureCode) else _judge(rows.get(row_id), accepted)
     _check_size(row for row in judged.values() if isinstance(row, ImageRow))
-    return judged
+    return key.seal, judged
 
 
 def _judge(row: ImageRow | None, accepted: list[str]) -> ImageRow | FailureCode:

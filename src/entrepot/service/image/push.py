@@ -33,6 +33,7 @@ from entrepot.domain.reference import ImageId, Tag
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.service.event import record
+from entrepot.service.repository_key import RepositoryKeys
 from entrepot.store.metadata import image as images
 from entrepot.store.metadata import tag as tag_rows
 from entrepot.store.metadata.manifest_reference import Reference, ReferenceKind, insert_references, lock_links
@@ -79,7 +80,7 @@ class PushOutcome:
     """Whether the repository did not have the digest."""
 
 
-def push_image(connection: Connection, push: Push) -> PushOutcome:
+def push_image(connection: Connection, push: Push, keys: RepositoryKeys) -> PushOutcome:
     """Store a manifest and put its tags, or change nothing.
 
     Raises:
@@ -87,8 +88,11 @@ def push_image(connection: Connection, push: Push) -> PushOutcome:
         ImageAlreadyExists: not idempotent, and nothing would change.
         ImageTagAlreadyExists: a tag is fixed on another image.
         LimitExceeded: too many images in the repository, or tags on the image.
+        SealClosed: for use with `RepositoryKeys.with_open`.
     """
     key = get_repository_key(connection, push.registry, push.repository, is_locked=True)
+    if key.seal is not None:
+        keys.get(key.seal)
     references, size_bytes = _references(connection, key, push)
     image_id, is_new = _store(connection, key, push, references, size_bytes)
     if is_new and push.is_full:

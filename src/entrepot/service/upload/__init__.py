@@ -88,13 +88,14 @@ class UploadService:
             TooManyUploads: the principal has too many open, wherever.
             DigestInvalid: an algorithm that we do not serve.
             StorageFull: free space is below the reserve.
+            KeyRefused, KeyProviderAway: the repository's key cannot be opened.
         """
         hasher(algorithm)
         self._storage.store.check_room()
         repository = await self._database.lookup(
             lambda connection: get_repository_key(connection, registry, name, is_locked=False)
         )
-        target = await self._storage.new_object(repository.domain_id)
+        target = await self._storage.new_object(repository.domain_id, repository.seal)
         now, upload_id = self._context.now_micros(), self._context.new_uuid()
         row = rows.NewUpload(
             upload_id,
@@ -106,6 +107,7 @@ class UploadService:
             target.format,
             target.frame_bytes,
             target.wrapped_key,
+            target.link_key,
             algorithm,
             now,
             now + UPLOAD_LIFETIME_SECONDS * _MICROS,

@@ -19,10 +19,9 @@ from entrepot.service.context import Context
 from entrepot.service.storage import Storage
 from entrepot.service.upload.hold import publishing
 from entrepot.service.upload.intake import Body
-from entrepot.service.upload.record import insert_or_hold
+from entrepot.service.upload.record import Recorder
 from entrepot.service.upload.row import location_of, micros_after, not_found, registry_of
 from entrepot.store.blob.base import FRAME_BYTES, BlobStore, Location, Staging
-from entrepot.store.metadata import blob as blobs
 from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.doomed import doom
@@ -69,8 +68,10 @@ class AtOnce:
             raise LayerDigestMismatch(registry_of(row), row.repository, digest)
         if made:
             size_bytes = len(data)
-            is_ours = await self.database.write(
-                lambda connection: self._record(connection, row, digest, size_bytes), is_short=True
+            is_ours = await self.storage.repository_keys.with_open(
+                lambda: self.database.write(
+                    lambda connection: self._record(connection, row, digest, size_bytes), is_short=True
+                )
             )
             if not is_ours:
                 await self.storage.delete(Staging(row.storage_key))
@@ -84,11 +85,10 @@ class AtOnce:
         if not rows.remove_fresh_upload(connection, row.id):
             left = rows.find_upload(connection, row.id)
             raise not_found(row) if left is None else RangeInvalid(row.id, left.offset_bytes)
-        now = self.context.now_micros()
-        blob_id, is_ours = insert_or_hold(connection, row, digest, size_bytes, now)
+        recorder = Recorder(self.context, self.storage.repository_keys, self.promise)
+        is_ours, _ = recorder.record(connection, row, digest, size_bytes)
         if not is_ours:
             doom(connection, Staging(row.storage_key), row.store, micros_after(self.context, UPLOAD_LEASE_SECONDS))
-        blobs.link_blob(connection, row.repository_id, blob_id, now, self.promise.keep_until(now))
         return is_ours
 
 

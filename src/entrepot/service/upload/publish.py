@@ -20,10 +20,9 @@ from entrepot.service.storage import Storage
 from entrepot.service.upload.hold import publishing
 from entrepot.service.upload.intake import Received
 from entrepot.service.upload.ledger import RowLedger
-from entrepot.service.upload.record import insert_or_hold
+from entrepot.service.upload.record import Recorder
 from entrepot.service.upload.row import location_of, not_found, registry_of, segments_of, tail_of
 from entrepot.store.blob.base import BlobStore, Location, Segment, Staging
-from entrepot.store.metadata import blob as blobs
 from entrepot.store.metadata import upload as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.doomed import doom
@@ -73,7 +72,7 @@ class Publisher:
     def __init__(self, database: Database, context: Context, storage: Storage, promise: BlobPromise) -> None:
         self._database = database
         self._context = context
-        self._promise = promise
+        self._recorder = Recorder(context, storage.repository_keys, promise)
         self._storage = storage
 
     async def publish(self, row: rows.UploadRow, digests: list[Digest], last: LastBytes | None = None) -> bool:
@@ -115,7 +114,9 @@ class Publisher:
                 await self._verify(whole, location, digest, is_ours=is_ours)
         except BlobDamaged as error:
             raise not_found(whole.row) from error
-        return await self._database.write(lambda connection: self._record(connection, whole, digests[0]), is_short=True)
+        return await self._storage.repository_keys.with_open(
+            lambda: self._database.write(lambda connection: self._record(connection, whole, digests[0]), is_short=True)
+        )
 
     async def _gather(self, row: rows.UploadRow, last: LastBytes | None) -> _Whole:
         """Read the row again, now that nobody else publishes, and put together what the blob consists of."""
@@ -151,9 +152,8 @@ class Publisher:
         staging = rows.remove_upload(connection, row.id, row.offset_bytes, whole.lease)
         if staging is None:
             raise _lost(connection, row)
-        blob_id, is_ours = insert_or_hold(connection, row, digest, whole.size_bytes, now)
+        is_ours, is_new = self._recorder.record(connection, row, digest, whole.size_bytes)
         doom(connection, staging, row.store, now + UPLOAD_LEASE_SECONDS * _MICROS, object_stays=is_ours)
-        is_new = blobs.link_blob(connection, row.repository_id, blob_id, now, self._promise.keep_until(now))
         return _Published(is_new, is_ours, staging.appends)
 
 

@@ -28,7 +28,7 @@ def not_found(row: rows.UploadRow) -> UploadNotFound:
 
 async def location_of(storage: Storage, row: rows.UploadRow) -> Location:
     """Where its bytes are, with the key unwrapped."""
-    return await storage.location(row.domain_id, row.storage_key, row.format, row.frame_bytes, row.wrapped_key)
+    return await storage.location(row)
 
 
 def staging_of(row: rows.UploadRow) -> Staging:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import structlog
+
 from entrepot.domain.blob import BlobDamaged
 from entrepot.domain.digest import Digest
 from entrepot.domain.key import SealBroken
+from entrepot.domain.key_provider import KeyProviderAway, KeyRefused
 from entrepot.service.storage import Storage
 from entrepot.service.upload.publish import hash_object
 from entrepot.store.blob.base import Format, Location, Segment
 from entrepot.store.metadata.verify import BlobFacts, UploadFacts
+
+log = structlog.get_logger(__name__)
 
 Fault = tuple[str, str]
 """The invariant that is broken, and how."""
@@ -29,9 +34,10 @@ class ContentCheck:
             yield "blob-bytes", f"it is kept in the store {blob.store}, which the settings do not name"
             return
         try:
-            location = await self._location(blob)
-            await self._storage.publish(self._storage.store.look, location, blob.size_bytes)
-            if not self._with_digests:
+            place = Location(blob.storage_key, Format(blob.format), blob.frame_bytes)
+            await self._storage.publish(self._storage.store.look, place, blob.size_bytes)
+            location = await self._find_location(blob)
+            if location is None or not self._with_digests:
                 return
             algorithm = blob.digest.partition(":")[0]
             found = await self._storage.publish(hash_object, self._storage.store, location, blob.size_bytes, algorithm)
@@ -62,7 +68,15 @@ class ContentCheck:
         elif not await self._storage.publish(self._storage.store.is_whole, upload.storage_key, pieces):
             yield "upload-bytes", "acknowledged bytes are missing"
 
-    async def _location(self, blob: BlobFacts) -> Location:
-        return await self._storage.location(
-            blob.domain_id, blob.storage_key, blob.format, blob.frame_bytes, blob.wrapped_key
-        )
+    async def _find_location(self, blob: BlobFacts) -> Location | None:
+        """Where a blob is, with its keys; None when nobody can read it: its KMS key is off, or nobody has its data key.
+
+        The latter waits for the collector.
+        """
+        if not blob.is_held and blob.format != Format.PLAIN:
+            return None
+        try:
+            return await self._storage.location(blob)
+        except (KeyRefused, KeyProviderAway) as error:
+            log.warning("verify.blob_not_read", digest=blob.digest, reason=error.detail)
+            return None

@@ -28,6 +28,8 @@ class Format(IntEnum):
 
     PLAIN = 0
     FRAMES = 1
+    DOUBLE_FRAMES = 2
+    """Each frame encrypted twice, under two keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,17 @@ class Location:
     format: Format = Format.PLAIN
     frame_bytes: int = FRAME_BYTES
     data_key: bytes | None = field(default=None, repr=False)
+    outer_key: bytes | None = field(default=None, repr=False)
+    """Of the second layer of double frames."""
+
+    @property
+    def frame_overhead_bytes(self) -> int:
+        """What a frame takes beside its plain bytes."""
+        return FRAME_OVERHEAD_BYTES * self.format
 
     def stored_bytes(self, size_bytes: int) -> int:
         """How many bytes an object of `size_bytes` plain bytes takes in the store."""
-        if self.format is Format.PLAIN:
-            return size_bytes
-        return size_bytes + -(-size_bytes // self.frame_bytes) * FRAME_OVERHEAD_BYTES
+        return size_bytes + -(-size_bytes // self.frame_bytes) * self.frame_overhead_bytes
 
 
 @dataclass(frozen=True, slots=True)

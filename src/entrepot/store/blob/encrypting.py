@@ -1,7 +1,8 @@
 """Encryption at rest around any store: plain bytes outside, frames inside.
 
 A frame is `12-byte random nonce ‖ ciphertext of 262,144 plain bytes, the last one of an object shorter ‖ 16-byte tag`
-by AES-256-GCM, with `version ‖ storage key ‖ frame index` as associated data. No frame is written twice under one
+by AES-256-GCM, with `version ‖ storage key ‖ frame index` as associated data; a double frame is such a frame around
+another one, each under a key of its own. No frame is written twice under one
 nonce: the partial last frame of an append is a tail of its own, encrypted again when it grows. Objects of the plain
 format pass through. See `docs/design/blob.md`.
 """
@@ -115,25 +116,29 @@ class Frames:
     def __init__(self, location: Location, random_bytes: Random = os.urandom) -> None:
         if location.data_key is None:
             raise BlobDamaged(location.storage_key, "the object is encrypted and its row has no key")
+        if location.format is Format.DOUBLE_FRAMES and location.outer_key in (None, location.data_key):
+            raise BlobDamaged(location.storage_key, "the object is encrypted twice and its row has no second key")
         self.storage_key = location.storage_key
         self.plain_bytes = location.frame_bytes
-        self.stored_bytes = location.frame_bytes + FRAME_OVERHEAD_BYTES
-        self._cipher = AESGCM(location.data_key)
+        self.overhead_bytes = location.frame_overhead_bytes
+        self.stored_bytes = location.frame_bytes + self.overhead_bytes
+        keys = (location.data_key, location.outer_key)[: location.format]
+        self._ciphers = [AESGCM(key) for key in keys if key is not None]
         self._bound_to = FRAME_VERSION + location.storage_key.encode()
         self._random_bytes = random_bytes
 
     def seal_into(self, index: int, plain: memoryview, target: memoryview) -> int:
         """Encrypt one frame under a fresh nonce; the stored bytes that it took."""
-        size = len(plain) + FRAME_OVERHEAD_BYTES
-        nonce = self._random_bytes(NONCE_BYTES)
-        target[:NONCE_BYTES] = nonce
-        self._cipher.encrypt_into(nonce, plain, self._data_of(index), target[NONCE_BYTES:size])
-        return size
+        for cipher in self._ciphers[:-1]:
+            layer = memoryview(bytearray(len(plain) + FRAME_OVERHEAD_BYTES))
+            self._seal_layer(cipher, index, plain, layer)
+            plain = layer
+        return self._seal_layer(self._ciphers[-1], index, plain, target)
 
     def seal_all(self, plain: memoryview) -> bytearray:
         """Encrypt a whole object."""
         starts = range(0, len(plain), self.plain_bytes)
-        sealed, used = bytearray(len(plain) + len(starts) * FRAME_OVERHEAD_BYTES), 0
+        sealed, used = bytearray(len(plain) + len(starts) * self.overhead_bytes), 0
         for index, start in enumerate(starts):
             frame = plain[start : start + self.plain_bytes]
             used += self.seal_into(index, frame, memoryview(sealed)[used:])
@@ -145,19 +150,34 @@ class Frames:
         Raises:
             BlobDamaged: it is not what was written there.
         """
-        nonce, sealed = stored[:NONCE_BYTES], stored[NONCE_BYTES : len(target) + FRAME_OVERHEAD_BYTES]
-        try:
-            self._cipher.decrypt_into(nonce, sealed, self._data_of(index), target)
-        except InvalidTag as error:
-            raise BlobDamaged(self.storage_key, f"frame {index} fails its tag") from error
+        for place, cipher in enumerate(self._ciphers[:0:-1], 1):
+            inner = len(target) + self.overhead_bytes - place * FRAME_OVERHEAD_BYTES
+            layer = memoryview(bytearray(inner))
+            self._open_layer(cipher, index, stored, layer)
+            stored = layer
+        self._open_layer(self._ciphers[0], index, stored, target)
 
     def open_alone(self, size_bytes: int, stored: bytes) -> bytearray:
         """Decrypt the partial frame that ends an object of `size_bytes` plain bytes."""
-        if len(stored) < FRAME_OVERHEAD_BYTES:
+        if len(stored) < self.overhead_bytes:
             raise BlobDamaged(self.storage_key, "a frame is shorter than its nonce and tag")
-        plain = bytearray(len(stored) - FRAME_OVERHEAD_BYTES)
+        plain = bytearray(len(stored) - self.overhead_bytes)
         self.open_into(size_bytes // self.plain_bytes, memoryview(stored), memoryview(plain))
         return plain
+
+    def _seal_layer(self, cipher: AESGCM, index: int, plain: memoryview, target: memoryview) -> int:
+        size = len(plain) + FRAME_OVERHEAD_BYTES
+        nonce = self._random_bytes(NONCE_BYTES)
+        target[:NONCE_BYTES] = nonce
+        cipher.encrypt_into(nonce, plain, self._data_of(index), target[NONCE_BYTES:size])
+        return size
+
+    def _open_layer(self, cipher: AESGCM, index: int, stored: memoryview, target: memoryview) -> None:
+        nonce, sealed = stored[:NONCE_BYTES], stored[NONCE_BYTES : len(target) + FRAME_OVERHEAD_BYTES]
+        try:
+            cipher.decrypt_into(nonce, sealed, self._data_of(index), target)
+        except InvalidTag as error:
+            raise BlobDamaged(self.storage_key, f"frame {index} fails its tag") from error
 
     def _data_of(self, index: int) -> bytes:
         return self._bound_to + index.to_bytes(8, "big")
@@ -210,7 +230,7 @@ class FrameWriter:
         self._inner.write(sealed[:used])
 
     def _write_tail(self) -> Segment:
-        sealed = bytearray(len(self._begun) + FRAME_OVERHEAD_BYTES)
+        sealed = bytearray(len(self._begun) + self._frames.overhead_bytes)
         self._frames.seal_into(self._index, memoryview(self._begun), memoryview(sealed))
         return self._store.write_tail(self._frames.storage_key, self._name, bytes(sealed))
 
@@ -235,7 +255,7 @@ class FrameReader:
         for index in range(first, last):
             place = index * frame_bytes
             size = min(frame_bytes, self._size_bytes - place)
-            sealed = stored[(index - first) * self._frames.stored_bytes :][: size + FRAME_OVERHEAD_BYTES]
+            sealed = stored[(index - first) * self._frames.stored_bytes :][: size + self._frames.overhead_bytes]
             low, high = max(start, place), min(end, place + size)
             target = buffer[low - start : high - start]
             if high - low == size:
@@ -250,7 +270,7 @@ class FrameReader:
         self._inner.close()
 
     def _buffer_for(self, plain_bytes: int, frames: int) -> memoryview:
-        size = plain_bytes + frames * FRAME_OVERHEAD_BYTES
+        size = plain_bytes + frames * self._frames.overhead_bytes
         if len(self._stored) < size:
             self._stored = bytearray(size)
         return memoryview(self._stored)[:size]

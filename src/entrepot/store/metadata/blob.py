@@ -77,7 +77,7 @@ _INSERT_BLOB = Statement(
 )
 _INSERT_LINK = Statement(
     insert(repository_blob)
-    .values({name: bindparam(name) for name in ("repository_id", "blob_id", "linked_at", "keep_until")})
+    .values({name: bindparam(name) for name in ("repository_id", "blob_id", "wrapped_key", "linked_at", "keep_until")})
     .on_conflict_do_nothing()
     .returning(repository_blob.c.blob_id)
 )
@@ -101,13 +101,23 @@ def hold_blob(connection: Connection, domain_id: int, digest: Digest) -> int | N
     return found[0] if found else None
 
 
-def link_blob(connection: Connection, repository_id: int, blob_id: int, now: int, keep_until: int) -> bool:
+def link_blob(
+    connection: Connection, repository_id: int, blob_id: int, now: int, keep_until: int, link_key: bytes | None = None
+) -> bool:
     """Have the repository hold a blob until at least `keep_until`; whether it did not hold it before.
+
+    `link_key` is the data key of the blob, wrapped by the key of the repository, if that has one.
 
     Raises:
         Throttled: the collector took the link between two statements, again and again.
     """
-    row = {"repository_id": repository_id, "blob_id": blob_id, "linked_at": now, "keep_until": keep_until}
+    row = {
+        "repository_id": repository_id,
+        "blob_id": blob_id,
+        "wrapped_key": link_key,
+        "linked_at": now,
+        "keep_until": keep_until,
+    }
     for _ in range(ATTEMPTS):
         # Counted by what comes back: the row count of an INSERT is not to be had from every driver.
         if _INSERT_LINK.row(connection, row) is not None:

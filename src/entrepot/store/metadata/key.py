@@ -100,9 +100,13 @@ def find_domain_id(connection: Connection, name: str) -> int | None:
     return connection.scalar(select(encryption_domain.c.id).where(encryption_domain.c.name == name))
 
 
-def insert_domain(connection: Connection, name: str, wrapped_key: bytes | None, now: int) -> int:
+def insert_domain(
+    connection: Connection, name: str, wrapped_key: bytes | None, now: int, kms_key: str | None = None
+) -> int:
     """Get or create an encryption domain; a domain that another transaction made first is taken."""
-    statement = insert(connection, encryption_domain).values(name=name, wrapped_key=wrapped_key, created_at=now)
+    statement = insert(connection, encryption_domain).values(
+        name=name, wrapped_key=wrapped_key, kms_key=kms_key, created_at=now
+    )
     made = connection.scalar(statement.on_conflict_do_nothing().returning(encryption_domain.c.id))
     found = made if made is not None else find_domain_id(connection, name)
     if found is None:

@@ -14,6 +14,7 @@ from entrepot.domain.repository import Repository, RepositoryName, RepositorySet
 from entrepot.domain.tag_mutability import TagMutability
 from entrepot.store.metadata.base import from_micros, insert
 from entrepot.store.metadata.schema import manifest, registry, repository
+from entrepot.store.metadata.sealed_key import SEAL_COLUMNS, to_seal
 from entrepot.store.metadata.view import to_tag_mutability
 
 _COLUMNS = (
@@ -22,8 +23,8 @@ _COLUMNS = (
     repository.c.tag_mutability,
     repository.c.exclusion_filters,
     repository.c.scan_on_push,
-    repository.c.encryption_type,
     repository.c.created_at,
+    *SEAL_COLUMNS,
 )
 _OF_OWNER = (
     select(*_COLUMNS, repository.c.registry_id)
@@ -40,11 +41,14 @@ _NEXT_PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlace:
-    """Where a new repository goes: its registry with row id, and its encryption domain."""
+    """Where a new repository goes: its registry with row id, its encryption domain, and its key if it has one."""
 
     owner: Registry
     registry_id: int
     domain_id: int
+    kms_account: str | None = None
+    sealed_key: bytes | None = None
+    grant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ def insert_repository(
         name=name,
         scan_on_push=settings.scan_on_push,
         encryption_type=settings.encryption_type,
+        kms_key=settings.kms_key,
+        kms_account=place.kms_account,
+        kms_sealed_key=place.sealed_key,
+        kms_grant=place.grant_id,
         created_at=now_micros,
         **_mutability_values(settings.tag_mutability),
     )
@@ -140,7 +148,8 @@ def _mutability_values(setting: TagMutability) -> dict[str, str]:
 
 
 def _to_repository(row: Row[*tuple[Any, ...]], owner: Registry) -> Repository:
-    settings = RepositorySettings(
-        to_tag_mutability(row.tag_mutability, row.exclusion_filters), row.scan_on_push, row.encryption_type
-    )
-    return Repository(row.id, owner, RepositoryName(row.name), from_micros(row.created_at), settings)
+    mutability = to_tag_mutability(row.tag_mutability, row.exclusion_filters)
+    settings = RepositorySettings(mutability, row.scan_on_push, row.encryption_type, row.kms_key)
+    columns = [row.encryption_type, row.kms_key, row.kms_account, row.kms_sealed_key, row.kms_grant, row.kms_epoch]
+    seal = to_seal(columns, row.id, owner.repository_arn(row.name))
+    return Repository(row.id, owner, RepositoryName(row.name), from_micros(row.created_at), settings, seal)

@@ -11,8 +11,10 @@ from sqlalchemy import Connection, bindparam, select
 
 from entrepot.domain.error import RepositoryNotFound
 from entrepot.domain.registry import Registry
+from entrepot.domain.sealed_key import SealedKey
 from entrepot.domain.tag_mutability import TagMutability
 from entrepot.store.metadata.schema import registry, repository
+from entrepot.store.metadata.sealed_key import SEAL_COLUMNS, to_seal
 from entrepot.store.metadata.statement import Statement
 from entrepot.store.metadata.view import to_tag_mutability
 
@@ -25,6 +27,8 @@ class RepositoryKey:
     registry_id: int
     domain_id: int
     tag_mutability: TagMutability
+    seal: SealedKey | None = None
+    """Its key, when a KMS key protects it."""
 
 
 _KEY = (
@@ -34,6 +38,7 @@ _KEY = (
         repository.c.domain_id,
         repository.c.tag_mutability,
         repository.c.exclusion_filters,
+        *SEAL_COLUMNS,
     )
     .join(registry, registry.c.id == repository.c.registry_id)
     .where(
@@ -56,5 +61,6 @@ def get_repository_key(connection: Connection, owner: Registry, name: str, *, is
     row = statement.row(connection, {"account": owner.account_id, "region": owner.region, "name": name})
     if row is None:
         raise RepositoryNotFound(owner, name)
-    row_id, registry_id, domain_id, mode, filters = row
-    return RepositoryKey(row_id, registry_id, domain_id, to_tag_mutability(mode, filters))
+    row_id, registry_id, domain_id, mode, filters, *seal = row
+    opened_by = to_seal(seal, row_id, owner.repository_arn(name))
+    return RepositoryKey(row_id, registry_id, domain_id, to_tag_mutability(mode, filters), opened_by)

@@ -8,8 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, or_, select, update
 
+from entrepot.domain.registry import Registry
+from entrepot.domain.sealed_key import SealedKey
 from entrepot.store.blob.base import Staging
 from entrepot.store.metadata.schema import registry, repository, upload, upload_segment
+from entrepot.store.metadata.sealed_key import SEAL_COLUMNS, to_seal
 from entrepot.store.metadata.statement import Statement, Values, parameters_of
 
 
@@ -26,6 +29,7 @@ class UploadRow:
     format: int
     frame_bytes: int
     wrapped_key: bytes | None
+    link_key: bytes | None
     algorithm: str
     offset_bytes: int
     digest: str | None
@@ -43,6 +47,8 @@ class UploadRow:
     registry_account_id: str
     region: str
     repository: str
+    seal: SealedKey | None
+    """What opens the key of its repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class NewUpload:
     format: int
     frame_bytes: int
     wrapped_key: bytes | None
+    link_key: bytes | None
     algorithm: str
     created_at: int
     expires_at: int
@@ -102,6 +109,7 @@ _COLUMNS = (
     registry.c.account_id.label("registry_account_id"),
     registry.c.region,
     repository.c.name.label("repository"),
+    *SEAL_COLUMNS,
 )
 _FIND = Statement(
     select(*_COLUMNS)
@@ -291,4 +299,9 @@ def claim_expired(connection: Connection, now: int, limit: int) -> Sequence[tupl
 
 
 def _to_row(row: Values | None) -> UploadRow | None:
-    return None if row is None else UploadRow(*row)
+    if row is None:
+        return None
+    columns = row[: -len(SEAL_COLUMNS)]
+    owner, region, name = columns[-3:]
+    seal = to_seal(row[-len(SEAL_COLUMNS) :], columns[1], Registry(owner, region).repository_arn(name))
+    return UploadRow(*(*columns, seal))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, exists, func, select
 
+from entrepot.domain.sealed_key import SealedKey
+from entrepot.store.blob.base import Format
+from entrepot.store.metadata.link_key import list_link_keys
 from entrepot.store.metadata.schema import (
     blob,
     doomed_object,
@@ -15,6 +19,7 @@ from entrepot.store.metadata.schema import (
     manifest_reference,
     registry,
     repository,
+    repository_blob,
     tag,
     upload,
     upload_segment,
@@ -53,7 +58,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class BlobFacts:
-    """A blob and where its bytes are."""
+    """A blob, where its bytes are, and one of the repositories that have its key."""
 
     id: int
     domain_id: int
@@ -64,6 +69,9 @@ class BlobFacts:
     format: int
     frame_bytes: int
     wrapped_key: bytes | None
+    link_key: bytes | None
+    seal: SealedKey | None
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ class AffectedImage:
 
 
 _IMAGE = tuple(manifest.c[name] for name in ImageFacts.__dataclass_fields__ if name in manifest.c)
-_BLOB = tuple(blob.c[name] for name in BlobFacts.__dataclass_fields__)
+_BLOB = tuple(blob.c[name] for name in BlobFacts.__dataclass_fields__ if name in blob.c)
 _UPLOAD = tuple(
     repository.c.domain_id if name == "domain_id" else upload.c[name]
     for name in UploadFacts.__dataclass_fields__
@@ -130,13 +138,13 @@ def find_image(connection: Connection, key: int) -> ImageFacts | None:
 def page_blobs(connection: Connection, after: int, limit: int) -> list[BlobFacts]:
     """Blobs behind a row id, in order."""
     rows = connection.execute(select(*_BLOB).where(blob.c.id > after).order_by(blob.c.id).limit(limit))
-    return [BlobFacts(*row) for row in rows]
+    return [_to_blob(connection, row) for row in rows]
 
 
 def find_blob(connection: Connection, key: int) -> BlobFacts | None:
     """One blob."""
     row = connection.execute(select(*_BLOB).where(blob.c.id == key)).one_or_none()
-    return BlobFacts(*row) if row else None
+    return _to_blob(connection, row) if row else None
 
 
 def page_uploads(connection: Connection, after: str, limit: int) -> list[UploadFacts]:
@@ -173,6 +181,14 @@ def named_keys(connection: Connection, storage_keys: Sequence[str]) -> set[str]:
             found = connection.scalars(select(table.c.storage_key).where(table.c.storage_key.in_(names)))
             named.update(name.partition(".")[0] for name in found)
     return named
+
+
+def _to_blob(connection: Connection, row: Row[*tuple[Any, ...]]) -> BlobFacts:
+    holders = list_link_keys(connection, row.id) if row.format != Format.PLAIN else []
+    holder = holders[0] if holders else None
+    is_held = connection.scalar(select(exists().where(repository_blob.c.blob_id == row.id)))
+    key = (holder.wrapped, holder.seal) if holder else (None, None)
+    return BlobFacts(*(*row, *key, bool(is_held)))
 
 
 def _images(connection: Connection, where: ColumnElement[bool], limit: int) -> list[ImageFacts]:

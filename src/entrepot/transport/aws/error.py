@@ -301,7 +301,6 @@ ROWS: Final[dict[type[domain.RegistryError], Row]] = {
     domain.StorageUnavailable: Row(
         "ServiceUnavailable", _say("The storage of the registry cannot be reached; try again"), 503
     ),
-    domain.KeyUnavailable: Row("KmsException", _detail, members=lambda e: {"kmsError": e.detail}),
     key_provider.KeyRefused: Row(
         "KmsException",
         lambda e: f"The key {e.arn} cannot be used: {e.code}: {e.detail}",

@@ -186,6 +186,19 @@ class Access:
             raise RepositoryNotFound(call.registry, name)
         return view
 
+    async def look_inside(
+        self, call: Call, name: RepositoryName, actions: tuple[str, ...], read: Callable[[], Awaitable[View]]
+    ) -> View:
+        """The same for what is encrypted: only while the key of the repository opens.
+
+        Raises:
+            TokenExpired, AccessDenied, RepositoryNotFound, KeyRefused, KeyProviderAway: in this order.
+        """
+        view = await self.look(call, name, actions, read)
+        if view.repository is not None and view.repository.seal is not None:
+            await self._repositories.check_key(view.repository)
+        return view
+
     def _recalls(self, call: Call, actions: tuple[str, ...], view: RepositoryView) -> bool:
         """Whether the caller, of whom all is still as it was, is known to be let do one of `actions`."""
         caller = call.caller

@@ -45,7 +45,7 @@ class BlobHandlers:
         """Headers, and the bytes when the method is GET."""
         repository, digest = parse_repository_name(name), Digest.parse(reference)
         actions = (CHECK, READ) if call.exchange.method == "HEAD" else (READ,)
-        view = await self._access.look(
+        view = await self._access.look_inside(
             call, repository, actions, lambda: self._blobs.view(call.account_id, call.registry, repository, digest)
         )
         if view.blob is None:

@@ -61,4 +61,5 @@ class Downloads:
         view = await self._blobs.view(registry.account_id, registry, repository, digest)
         if view.blob is None or not await self._blobs.is_pullable(view):
             raise BlobNotFound(repository, digest)
+        await self._blobs.check_key(view)
         return await send_blob(exchange, self._blobs, view.blob)

@@ -202,7 +202,6 @@ ROWS: dict[type[domain.RegistryError], Row] = {
     domain.StorageUnavailable: Row(
         503, "UNKNOWN", lambda _: "The storage of the registry cannot be reached: try again"
     ),
-    domain.KeyUnavailable: Row(403, "DENIED", _detail),
     key_provider.KeyRefused: Row(403, "DENIED", lambda e: f"The key {e.arn} cannot be used: {e.code}: {e.detail}"),
     key_provider.KeyProviderAway: Row(503, "UNAVAILABLE", lambda _: "The KMS that has the key is away: try again"),
     domain.Unavailable: Row(503, "UNKNOWN", lambda _: "Not now: try again"),

@@ -43,7 +43,7 @@ class ManifestHandlers:
         """Headers, and the bytes when the method is GET."""
         repository, wanted = parse_repository_name(name), parse_reference(reference)
         call.name_tags(wanted)
-        view = await self._access.look(
+        view = await self._access.look_inside(
             call, repository, (READ,), lambda: self._images.view(call.account_id, call.registry, repository, wanted)
         )
         row = _found(view, call, repository, wanted)

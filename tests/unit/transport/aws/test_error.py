@@ -239,7 +239,6 @@ def test_members_beside_the_message() -> None:
         "lastValidByteReceived": 9,
     }
     assert "lastValidByteReceived" not in fault_of(domain.InvalidLayerPart(REGISTRY, "app", "u", 0), None).members
-    assert fault_of(domain.KeyUnavailable("off"), None).members == {"kmsError": "off"}
 
 
 def test_the_unexpected_says_nothing() -> None:

@@ -61,7 +61,6 @@ EXAMPLES: list[domain.RegistryError] = [
     domain.StorageFull(),
     domain.StorageReadOnly(),
     domain.StorageUnavailable("PUT: 503 SlowDown"),
-    domain.KeyUnavailable("no"),
 ]
 
 

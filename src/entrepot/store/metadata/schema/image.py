@@ -67,7 +67,7 @@ blob = Table(
     Column("store", Name, nullable=False),  # filesystem, s3
     Column("format", SmallInteger, nullable=False),  # 0 plain, 1 frames: docs/design/blob.md
     Column("frame_bytes", Integer, nullable=False),
-    Column("wrapped_key", LargeBinary),  # by the domain's key; NULL when plain or wrapped per repository
+    Column("wrapped_key", LargeBinary),  # by the domain's key; NULL when plain, or when only repositories' keys wrap
     Column("created_at", Long, nullable=False),
     Column("is_loose", Boolean, nullable=False, server_default=false()),  # a link went: there may be none left
     UniqueConstraint("domain_id", "digest"),
@@ -81,7 +81,7 @@ repository_blob = Table(
     metadata,
     Column("repository_id", Long, ForeignKey(repository.c.id), primary_key=True),
     Column("blob_id", Long, ForeignKey(blob.c.id), primary_key=True),
-    Column("wrapped_key", LargeBinary),  # when the domain is a KMS key
+    Column("wrapped_key", LargeBinary),  # by the repository's key, when a KMS key protects the domain
     Column("key_version", Name),
     Column("linked_at", Long, nullable=False),
     Column("keep_until", Long, nullable=False),  # promised to somebody until then, referenced or not

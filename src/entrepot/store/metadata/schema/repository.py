@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, LargeBinary, Table, Text, UniqueConstraint
 
 from entrepot.store.metadata.schema.account import encryption_domain, registry
 from entrepot.store.metadata.schema.base import Long, Name, metadata, row_id
@@ -18,7 +18,10 @@ repository = Table(
     Column("exclusion_filters", Text, nullable=False),  # JSON list of wildcard texts
     Column("scan_on_push", Boolean, nullable=False),
     Column("encryption_type", Name, nullable=False),
-    Column("kms_key", Name),
+    Column("kms_key", Name),  # ARN of the key that protects it; this and the next three are NULL with AES256
+    Column("kms_account", Name),  # account here that has the key; NULL when a KMS elsewhere keeps it
+    Column("kms_sealed_key", LargeBinary),  # key of the repository as the KMS key encrypted it
+    Column("kms_grant", Name),  # id of the grant that was made with the repository
     Column("created_at", Long, nullable=False),
     UniqueConstraint("registry_id", "name"),
     sqlite_autoincrement=True,

@@ -29,7 +29,7 @@ upload = Table(
     Column("store", Name, nullable=False),
     Column("format", SmallInteger, nullable=False),
     Column("frame_bytes", Integer, nullable=False),
-    Column("wrapped_key", LargeBinary),
+    Column("wrapped_key", LargeBinary),  # by the domain's key, as in `blob`
     Column("key_version", Name),
     Column("algorithm", Name, nullable=False),  # sha256, sha512
     Column("offset_bytes", Long, nullable=False),  # acknowledged
@@ -49,6 +49,7 @@ upload = Table(
     Column("publisher", Name),  # who publishes it in a store that machines share
     Column("publisher_expires_at", Long),
     Column("principal_id", Name),  # unique id of who started it; NULL only in rows from before revision 0002
+    Column("link_key", LargeBinary),  # by the repository's key, as `wrapped_key` in `repository_blob`
     UniqueConstraint("storage_key"),
     Index(None, "repository_id"),
     Index(None, "expires_at"),

@@ -11,19 +11,23 @@ from entrepot.domain.error import InvalidParameter
 from entrepot.domain.limit import PAGE_SIZE_DEFAULT
 from entrepot.domain.repository import Repository, RepositorySettings, parse_repository_name
 from entrepot.domain.resource_tag import parse_resource_tags
+from entrepot.domain.sealed_key import EncryptionType
 from entrepot.domain.tag_mutability import Mode, TagMutability, parse_tag_mutability
 from entrepot.transport.aws.call import Call
 from entrepot.transport.aws.page_token import paging_of
 
 
 async def create_repository(call: Call) -> dict[str, Any]:
+    encryption_type, kms_key = _read_encryption(call.parameters)
     settings = RepositorySettings(
         tag_mutability=_read_mutability(call.parameters),
         scan_on_push=call.parameters.get("imageScanningConfiguration", {}).get("scanOnPush", False),
-        encryption_type=_read_encryption(call.parameters),
+        encryption_type=encryption_type,
+        kms_key=kms_key,
     )
     tags = parse_resource_tags((tag["Key"], tag["Value"]) for tag in call.parameters.get("tags", []))
-    made = await call.services.repository.create(call.registry, call.repository, settings, tags)
+    chosen = await call.services.repository.choose_key(call.registry, settings)
+    made = await call.services.repository.create(call.registry, call.repository, settings, tags, chosen)
     return {"repository": _repository(call, made)}
 
 
@@ -61,12 +65,12 @@ def _read_mutability(parameters: dict[str, Any]) -> TagMutability:
     return parse_tag_mutability(parameters.get("imageTagMutability", Mode.MUTABLE), texts)
 
 
-def _read_encryption(parameters: dict[str, Any]) -> str:
-    configuration = parameters.get("encryptionConfiguration", {"encryptionType": "AES256"})
-    kind: str = configuration["encryptionType"]
-    if kind == "AES256" and "kmsKey" in configuration:
+def _read_encryption(parameters: dict[str, Any]) -> tuple[str, str | None]:
+    configuration = parameters.get("encryptionConfiguration", {"encryptionType": EncryptionType.AES256})
+    kind, key = configuration["encryptionType"], configuration.get("kmsKey")
+    if kind == EncryptionType.AES256 and key is not None:
         raise InvalidParameter("encryptionConfiguration.kmsKey", "Member must be null when encryptionType is AES256")
-    return kind
+    return kind, key
 
 
 def _repository(call: Call, repository: Repository) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _repository(call: Call, repository: Repository) -> dict[str, Any]:
         "createdAt": repository.created_at,
         **_mutability(settings.tag_mutability),
         "imageScanningConfiguration": {"scanOnPush": settings.scan_on_push},
-        "encryptionConfiguration": {"encryptionType": settings.encryption_type},
+        "encryptionConfiguration": {"encryptionType": settings.encryption_type, "kmsKey": settings.kms_key},
     }
 
 

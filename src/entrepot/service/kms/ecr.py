@@ -1,0 +1,146 @@
+"""KMS as ECR uses it: the key for a repository found, the repository's own key made and opened, grants kept.
+
+Spec: ECR user guide, "Encryption at rest"; KMS developer guide, "Using grants with AWS KMS".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from entrepot.domain.key import KEY_BYTES
+from entrepot.domain.key_provider import KeyRefused
+from entrepot.domain.kms import KeyState, KmsKey, key_name_of, parse_key_name
+from entrepot.domain.kms_error import KmsError
+from entrepot.domain.kms_use import ecr_service
+from entrepot.domain.registry import Registry
+from entrepot.domain.sealed_key import SealedKey, context_of
+from entrepot.service.context import Context
+from entrepot.service.kms.ciphertext import NONCE_BYTES, CiphertextBroken, Header, decrypt, encrypt, read_header
+from entrepot.service.kms.key import KmsKeys
+from entrepot.store.metadata import repository_grant as grants
+from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.kms_key import find_key
+
+GRANT_BYTES: Final = 32
+
+FindDefaultKey = Callable[[Registry], Awaitable[KmsKey]]
+"""Finds AWS's key for ECR of an account and region; made when it is first asked for."""
+
+log = structlog.get_logger(__name__)
+
+
+class EcrKms:
+    """The keys of this server's accounts, for repositories. Opens what it sealed."""
+
+    def __init__(self, database: Database, context: Context, keys: KmsKeys, find_default: FindDefaultKey) -> None:
+        self._database, self._context, self._keys = database, context, keys
+        self._find_default = find_default
+
+    async def find(self, registry: Registry, identifier: str | None) -> KmsKey:
+        """The key of an identifier, whatever its state; without one AWS's key for ECR.
+
+        Raises:
+            KeyRefused: there is none, or not in the region.
+        """
+        if identifier is None:
+            return await self._find_default(registry)
+        try:
+            name = parse_key_name(identifier, registry)
+        except KmsError as error:
+            raise KeyRefused(identifier, "NotFoundException", f"Invalid keyId {identifier}") from error
+        found = await self._database.lookup(lambda connection: find_key(connection, name))
+        if found is None:
+            kind = "Key" if name.key_id else "Alias"
+            said = f"{kind} {name.arn} is not found." if kind == "Alias" else f"Key '{name.arn}' does not exist"
+            raise KeyRefused(name.arn, "NotFoundException", said)
+        return found
+
+    async def make(self, arn: str, repository_arn: str) -> bytes:
+        """A new key for a repository, sealed.
+
+        Raises:
+            KeyRefused: the KMS key cannot be used.
+        """
+        key = await self._usable(arn)
+        material = await self._keys.current_material(key)
+        header, random = Header(UUID(key.id), material.version), self._context.random_bytes
+        return encrypt(header, material.secret, random(NONCE_BYTES), random(KEY_BYTES), context_of(repository_arn))
+
+    async def unseal(self, seal: SealedKey) -> bytes:
+        """The key of a repository.
+
+        Raises:
+            KeyRefused: the KMS key is disabled, about to be deleted or gone, or ECR has no grant to use it.
+        """
+        key = await self._usable(seal.key_arn, seal)
+        log.info("kms.decrypt", key=seal.key_arn, context=dict(seal.context))
+        try:
+            material = await self._keys.material(key, read_header(seal.sealed).version)
+            return decrypt(seal.sealed, material.secret if material else b"", seal.context)
+        except (CiphertextBroken, ValueError) as error:
+            raise KeyRefused(
+                seal.key_arn, "InvalidCiphertextException", "The key of the repository does not open"
+            ) from error
+
+    def grant(self, connection: Connection, arn: str, registry: Registry, repository_arn: str) -> str:
+        """Let ECR open the key of a repository; the id of the grant.
+
+        Raises:
+            KeyRefused: the KMS key was deleted in the meantime.
+        """
+        key = _find(connection, arn)
+        if key is None:
+            raise _gone(arn)
+        grant_id, token = (self._context.random_bytes(GRANT_BYTES).hex() for _ in range(2))
+        issuer = f"arn:{registry.partition}:iam::{registry.account_id}:root"
+        context, now = context_of(repository_arn), self._context.now_micros()
+        new = grants.EcrGrant(grant_id, token, key.id, ecr_service(registry), issuer, context, now)
+        grants.insert_ecr_grant(connection, new)
+        return grant_id
+
+    async def _usable(self, arn: str, seal: SealedKey | None = None) -> KmsKey:
+        """A key that encrypts and decrypts now, for ECR if a seal is to be opened."""
+
+        def query(connection: Connection) -> tuple[KmsKey | None, bool]:
+            key = _find(connection, arn)
+            return key, seal is None or key is None or _is_granted(connection, key, seal)
+
+        key, is_granted = await self._database.lookup(query)
+        if key is None:
+            raise _gone(arn)
+        check_state(key)
+        if not is_granted:
+            said = f"ECR has no grant to use the key {arn} for the repository: it was revoked or retired"
+            raise KeyRefused(arn, "AccessDeniedException", said)
+        return key
+
+
+def check_state(key: KmsKey) -> None:
+    """Check that a key encrypts and decrypts.
+
+    Raises:
+        KeyRefused: as KMS words it.
+    """
+    if key.state is KeyState.DISABLED:
+        raise KeyRefused(key.arn, "DisabledException", f"{key.arn} is disabled.")
+    if key.state is KeyState.PENDING_DELETION:
+        when = f" It will be deleted at {key.deletes_at:%Y-%m-%dT%H:%M:%SZ}." if key.deletes_at else ""
+        raise KeyRefused(key.arn, "KMSInvalidStateException", f"{key.arn} is pending deletion.{when}")
+
+
+def _find(connection: Connection, arn: str) -> KmsKey | None:
+    name = key_name_of(arn)
+    return None if name is None else find_key(connection, name)
+
+
+def _is_granted(connection: Connection, key: KmsKey, seal: SealedKey) -> bool:
+    return grants.is_granted(connection, key.id, seal.grant_id, ecr_service(key.place), seal.context)
+
+
+def _gone(arn: str) -> KeyRefused:
+    return KeyRefused(arn, "NotFoundException", f"Key '{arn}' does not exist")
