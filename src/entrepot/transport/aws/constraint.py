@@ -4,7 +4,7 @@
     iam  1 validation error detected: Value at 'userName' failed to satisfy constraint: Member must have length …
          The specified value for userName is invalid. It must contain only alphanumeric characters and/or …
     sts  1 validation error detected: Value 'x' at 'roleSessionName' failed to satisfy constraint: Member must …
-    kms  as sts
+    kms  as sts, but without values that are secret
     ec2  The request must contain the parameter VpcId
 
 The framework names members with a small first letter, which those of KMS and of the Query protocol do not have. IAM
@@ -44,8 +44,7 @@ def constraint_fault(service: str, operation: OperationModel, broken: Constraint
     if service == "iam":
         return RequestFault("ValidationException", iam_sentence(*_of_whole_list(broken)))
     if service in ("kms", "sts"):
-        path, rule = _of_whole_list(broken)
-        return RequestFault("ValidationException", validation_error(_with_small_letters(path), rule, broken.value))
+        return RequestFault("ValidationException", _framework_sentence(broken))
     if service == "ec2":
         return _ec2_fault(broken)
     if "InvalidParameterException" in operation.errors:
@@ -67,7 +66,15 @@ def iam_sentence(path: str, rule: str) -> str:
     own = next((words for ending, words in _OF_NAMES.items() if path.endswith(ending)), None)
     if own is not None and (rule.startswith(_PATTERN) or rule == _EMPTY):
         return f"The specified value for {member} is invalid. {own}"
-    return f"1 validation error detected: Value at '{member}' failed to satisfy constraint: {rule}"
+    return validation_error(member, rule)
+
+
+def _framework_sentence(broken: ConstraintBroken) -> str:
+    path, rule = _of_whole_list(broken)
+    if broken.is_secret:
+        return validation_error(_with_small_letters(path), rule)
+    value = broken.value if broken.items is None else f"[{', '.join(map(str, broken.items))}]"
+    return validation_error(_with_small_letters(path), rule, value)
 
 
 def _of_whole_list(broken: ConstraintBroken) -> tuple[str, str]:

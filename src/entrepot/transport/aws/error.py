@@ -65,10 +65,13 @@ def invalid_parameter(path: str, rule: str) -> str:
     return f"Invalid parameter at '{path}' failed to satisfy constraint: '{rule}'"
 
 
-def validation_error(path: str, rule: str, value: object) -> str:
-    """The sentence of ValidationException, as AWS's framework writes it."""
-    shown = "null" if value is None else f"'{str(value)[:256]}'"
-    return f"1 validation error detected: Value {shown} at '{path}' failed to satisfy constraint: {rule}"
+_UNSAID: Final = object()
+
+
+def validation_error(path: str, rule: str, value: object = _UNSAID) -> str:
+    """The sentence of ValidationException, as AWS's framework writes it, with or without the value."""
+    shown = "" if value is _UNSAID else " null" if value is None else f" '{str(value)[:256]}'"
+    return f"1 validation error detected: Value{shown} at '{path}' failed to satisfy constraint: {rule}"
 
 
 def _invalid(path: str, words: Callable[[Any], str], reason: Callable[[Any], str] | None = None) -> Row:

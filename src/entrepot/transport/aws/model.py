@@ -95,6 +95,11 @@ class Shape:
         """The values that a string may have; empty when any."""
         return tuple(self.definition.get("enum", ()))
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether its values are for nobody's eyes: no message repeats them."""
+        return bool(self.definition.get("sensitive", False))
+
 
 @dataclass(frozen=True, eq=False)
 class OperationModel:

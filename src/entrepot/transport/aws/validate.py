@@ -35,6 +35,7 @@ _PRESENT: Final = "Member must not be null"
 _LEAST: Final = "Member must have {what} greater than or equal to {limit}"
 _MOST: Final = "Member must have {what} less than or equal to {limit}"
 _PATTERN: Final = "Member must satisfy regular expression pattern: {pattern}"
+_ENUM: Final = "Member must satisfy enum value set: [{values}]"
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4,6})")
 _INTEGERS: Final = {"integer": (31, "an Integer"), "long": (63, "a Long")}
 
@@ -51,6 +52,10 @@ class ConstraintBroken(Exception):
         self.path, self.rule, self.value = path, rule, value
         self.item_rules = item_rules
         """Of a text in a list: every rule that such texts have."""
+        self.items: list[Any] | None = None
+        """The list that it stands in."""
+        self.is_secret = False
+        """Whether the value is for nobody's eyes."""
 
 
 _WITHOUT_LOOKAHEAD: Final = {
@@ -69,7 +74,10 @@ def compile_shape(shape: Shape) -> Validator:
     validator: Validator | None = shape.__dict__.get("_validator")
     if validator is None:
         shape.__dict__["_validator"] = _later(shape)
-        validator = shape.__dict__["_validator"] = _COMPILERS[shape.kind](shape)
+        validator = _COMPILERS[shape.kind](shape)
+        if shape.is_secret:
+            validator = _secret(validator)
+        shape.__dict__["_validator"] = validator
     return validator
 
 
@@ -78,6 +86,17 @@ def _later(shape: Shape) -> Validator:
 
     def check(value: Any, path: str) -> Any:
         return shape.__dict__["_validator"](value, path)
+
+    return check
+
+
+def _secret(validator: Validator) -> Validator:
+    def check(value: Any, path: str) -> Any:
+        try:
+            return validator(value, path)
+        except ConstraintBroken as error:
+            error.is_secret = True
+            raise
 
     return check
 
@@ -104,8 +123,7 @@ def _structure(shape: Shape) -> Validator:
 
 def _list(shape: Shape) -> Validator:
     validator = compile_shape(shape.element)
-    if shape.element.kind == "string":
-        validator = _item(validator, _rules_of(shape.element))
+    rules = _rules_of(shape.element) if shape.element.kind == "string" else None
     length = _length_check(shape)
 
     def check(value: Any, path: str) -> list[Any]:
@@ -116,24 +134,21 @@ def _list(shape: Shape) -> Validator:
         for number, item in enumerate(value, 1):
             if item is None:
                 raise ConstraintBroken(f"{path}.{number}.member", _PRESENT, None)
-            typed.append(validator(item, f"{path}.{number}.member"))
+            try:
+                typed.append(validator(item, f"{path}.{number}.member"))
+            except ConstraintBroken as error:
+                if rules is not None:
+                    error.items, error.item_rules = value, rules
+                raise
         return typed
-
-    return check
-
-
-def _item(validator: Validator, rules: str) -> Validator:
-    def check(value: Any, path: str) -> Any:
-        try:
-            return validator(value, path)
-        except ConstraintBroken as error:
-            raise ConstraintBroken(error.path, error.rule, error.value, rules) from error
 
     return check
 
 
 def _rules_of(shape: Shape) -> str:
     """All rules of a text, in the order in which AWS lists them."""
+    if shape.enum:
+        return _ENUM.format(values=_listed(shape))
     rules = []
     if shape.maximum is not None:
         rules.append(_MOST.format(what="length", limit=shape.maximum))
@@ -161,14 +176,14 @@ def _map(shape: Shape) -> Validator:
 def _string(shape: Shape) -> Validator:
     length = _length_check(shape)
     allowed = frozenset(shape.enum)
-    listed = ", ".join(ENUM_ORDER.get(shape.name, shape.enum))
+    one_of = _ENUM.format(values=_listed(shape))
     pattern = re2.compile(to_re2(shape.pattern)) if shape.pattern else None
 
     def check(value: Any, path: str) -> str:
         if not isinstance(value, str):
             raise _unexpected(value, "a String")
         if allowed and value not in allowed:
-            raise ConstraintBroken(path, f"Member must satisfy enum value set: [{listed}]", value)
+            raise ConstraintBroken(path, one_of, value)
         length(len(value), path, value)
         _check_characters(value, path)
         if pattern is not None and (len(value) > PATTERN_LENGTH_MAX or pattern.fullmatch(value) is None):
@@ -176,6 +191,10 @@ def _string(shape: Shape) -> Validator:
         return value
 
     return check
+
+
+def _listed(shape: Shape) -> str:
+    return ", ".join(ENUM_ORDER.get(shape.name, shape.enum))
 
 
 def _check_characters(value: str, path: str) -> None:
