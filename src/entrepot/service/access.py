@@ -44,9 +44,6 @@ from entrepot.store.metadata.view import view_repository
 KEPT_MAX = 2_000
 """Callers, and resources, that a worker keeps compiled policies of: those of a session may take some 40 KiB."""
 
-_SCOPE = "scope"
-"""What the one policy of a robot token's scope is called."""
-
 T = TypeVar("T")
 
 
@@ -207,8 +204,7 @@ class AccessService:
             _keep(self._standings, principal.unique_id, caller.epoch, standing)
         limits = await self._session_policies(caller) if held and held.is_limited else None
         tags = {**standing.tags, **(_lower(held.tags) if held else {})}
-        scope = None if caller.scope is None else PolicySet([(_SCOPE, _compile(caller.scope, Kind.IDENTITY))])
-        return CallerAccess(_subject(caller), standing.identity, standing.boundary, limits, tags, scope)
+        return CallerAccess(_subject(caller), standing.identity, standing.boundary, limits, tags, _scope_of(caller))
 
     async def _session_policies(self, caller: Caller) -> PolicySet:
         held = caller.session
@@ -258,6 +254,13 @@ def policies_of(caller: CallerAccess, resource: ResourceAccess, passage: Passage
         None if passage is None else passage.policy,
         scope=caller.scope,
     )
+
+
+def _scope_of(caller: Caller) -> PolicySet | None:
+    """Of a robot token, by its session's name."""
+    if caller.scope is None or caller.session is None:
+        return None
+    return PolicySet([(caller.session.name or "", _compile(caller.scope, Kind.IDENTITY))])
 
 
 def _subject(caller: Caller) -> Subject:

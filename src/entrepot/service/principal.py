@@ -1,8 +1,8 @@
 """Principals by the names that operators call them, as the callers that requests would have.
 
 `123456789012`, `arn:aws:iam::123456789012:root`, ARNs of users, roles and sessions of roles, unique ids (of a session
-`AROA…:NAME`), and names of services. A role stands for a session of it; a session is taken as a living key has it, if
-there is one.
+`AROA…:NAME`), names of services, and ARNs of robot tokens. A role stands for a session of it; a session is taken as a
+living key has it, if there is one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from sqlalchemy import Connection
 from entrepot.domain.iam import Entity, EntityKind
 from entrepot.domain.identity import AccountNotFound, OperatorError
 from entrepot.domain.principal import Caller, Session, role_session_of, root_of, service_of, user_of
+from entrepot.domain.registry import Registry
+from entrepot.domain.robot_token import RobotStatus
 from entrepot.domain.service_principal import is_name
 from entrepot.domain.session_record import read_session
+from entrepot.service.robot_login import caller_of
+from entrepot.service.robot_token import status_of
 from entrepot.store.metadata.base import to_micros
 from entrepot.store.metadata.iam_entity import find_entity, find_entity_by_id
 from entrepot.store.metadata.identity import find_account, list_sessions
+from entrepot.store.metadata.robot_token import find_tokens
 from entrepot.store.metadata.service_principal import list_service_principals
 
 SESSION_NAME: Final = "explained"
@@ -31,10 +36,11 @@ _ROOT = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):root|([0-9]{12})")
 _USER_OR_ROLE = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):(user|role)/(?:.*/)?([^/]+)")
 _SESSION = re.compile(r"arn:[a-z-]+:sts::([0-9]{12}):assumed-role/([^/]+)/([^/]+)")
 _UNIQUE_ID = re.compile(r"(A[A-Z]{3}[A-Z0-9]{12,124})(?::([^:]+))?")
+_ROBOT = re.compile(r"arn:[a-z-]+:entrepot:([a-z0-9-]+):([0-9]{12}):robot-token/([A-Za-z0-9._-]+)")
 
 FORMS: Final = (
-    "the ARN of a user, a role, a session of a role or an account's root, an account id of 12 digits, a unique id, or a"
-    " service such as lambda.amazonaws.com"
+    "the ARN of a user, a role, a session of a role or an account's root, an account id of 12 digits, a unique id, a"
+    " service such as lambda.amazonaws.com, or the ARN of a robot token"
 )
 
 
@@ -56,7 +62,7 @@ class FoundPrincipal:
 
 def is_principal(text: str) -> bool:
     """Whether a text has one of the forms."""
-    return any(form.fullmatch(text) for form in (_ROOT, _USER_OR_ROLE, _SESSION, _UNIQUE_ID)) or is_name(text)
+    return any(form.fullmatch(text) for form in (_ROOT, _USER_OR_ROLE, _SESSION, _UNIQUE_ID, _ROBOT)) or is_name(text)
 
 
 def find_principal(connection: Connection, text: str, now: datetime) -> FoundPrincipal:
@@ -76,9 +82,23 @@ def find_principal(connection: Connection, text: str, now: datetime) -> FoundPri
         return _session(connection, role, found[3], now)
     if found := _UNIQUE_ID.fullmatch(text):
         return _of_unique_id(connection, found[1], found[2], now)
+    if found := _ROBOT.fullmatch(text):
+        return _robot(connection, Registry(found[2], found[1]), found[3], now)
     if is_name(text):
         return FoundPrincipal(Caller(service_of(text, text), ""), _service_remark(connection, text))
     raise PrincipalUnknown(text)
+
+
+def _robot(connection: Connection, registry: Registry, name: str, now: datetime) -> FoundPrincipal:
+    tokens = find_tokens(connection, registry, [name])
+    if not tokens:
+        raise PrincipalUnknown(f"robot token {name} in account {registry.account_id}, {registry.region}")
+    row = tokens[0]
+    if row.role is None:
+        raise PrincipalUnknown(f"role {row.wanted.role_arn} any more, of which the robot token {name} is")
+    status = status_of(row, now)
+    remark = None if status is RobotStatus.ACTIVE else f"the robot token is refused before this is asked: {status}"
+    return FoundPrincipal(caller_of(row, row.role), remark)
 
 
 def _service_remark(connection: Connection, name: str) -> str | None:

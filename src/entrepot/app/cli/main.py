@@ -3,6 +3,7 @@
 entrepot serve | connect | login | agent | verify | backup | restore | gc | maintenance on|off|status | keys rotate
 entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | admin whoami
 admin oidc list|show|set-jwks|unset-jwks|set-ca|unset-ca | admin service-principal create|list|show|delete
+robot create|list|show|revoke|print-model
 k8s print-config | version
 """
 
@@ -26,6 +27,7 @@ from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.oidc import oidc
 from entrepot.app.cli.output import say
 from entrepot.app.cli.policy import policy
+from entrepot.app.cli.robot import robot
 from entrepot.app.cli.serve import serve
 from entrepot.app.cli.service_principal import service_principal
 from entrepot.app.cli.verify import verify
@@ -56,6 +58,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(jobs, name="jobs")
 app.add_typer(k8s, name="k8s")
 app.add_typer(policy, name="policy")
+app.add_typer(robot, name="robot")
 app.command("gc")(collect_garbage)
 
 

@@ -24,7 +24,7 @@ Principal = Annotated[
         "--principal",
         metavar="ARN",
         help="User, session (arn:aws:sts::…:assumed-role/ROLE/NAME), role (stands for a session of it), account,"
-        " unique id, or service (with --context aws:SourceArn=ARN).",
+        " unique id, robot token, or service (with --context aws:SourceArn=ARN).",
     ),
 ]
 Action = Annotated[str, typer.Option("--action", metavar="ACTION", help="Such as ecr:PutImage.")]
