@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from entrepot.app import config_s3, config_value
+from entrepot.app.config_kms import KmsSettings
 from entrepot.app.config_value import AbsolutePath, Network
 from entrepot.app.listener import Listener
 from entrepot.domain.error import InvalidParameter
@@ -32,7 +33,7 @@ MASTER_KEY_BYTES = 32
 DEFAULT_PORT = 5000
 
 
-class Settings(BaseSettings):
+class Settings(KmsSettings):
     """What one server is told. Frozen; every value has been checked."""
 
     model_config = SettingsConfigDict(

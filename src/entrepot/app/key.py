@@ -16,9 +16,12 @@ from entrepot.app.config import Settings
 from entrepot.app.data_directory import DataDirectory
 from entrepot.app.workbench import CommandError, Workbench
 from entrepot.domain.key import KEY_BYTES
+from entrepot.domain.key_usage import KeyUsage
 from entrepot.domain.limit import TOKEN_LIFETIME_SECONDS
+from entrepot.domain.registry import Registry
 from entrepot.service.key import KeyService
 from entrepot.store.metadata.base import from_micros, to_micros
+from entrepot.store.metadata.key_usage import read_usage
 
 SIGNS_AFTER = timedelta(minutes=15)
 """Every worker refreshes its keys within 6 minutes; what is signed with a key that it does not know, it refuses."""
@@ -60,6 +63,24 @@ def rotate_signing_keys(settings: Settings) -> tuple[datetime, datetime]:
         until = to_micros(bench.context.now() + SIGNS_AFTER + VERIFIES_FOR)
         await bench.keys.rotate_signing_keys(begins, until)
         return from_micros(begins), from_micros(until)
+
+    return workbench.run(settings, act)
+
+
+def key_usage(settings: Settings, named: str) -> KeyUsage:
+    """What a KMS key protects, named by its ARN, or by id or alias in the account and region of the settings.
+
+    Raises:
+        CommandError: there is no such key, here or in any repository.
+    """
+
+    async def act(bench: Workbench) -> KeyUsage:
+        usage = await bench.database.read(lambda connection: read_usage(connection, named))
+        if usage.repositories:
+            return usage
+        home = Registry(settings.account_id, settings.region)
+        arn = await bench.protectors.find_arn(home, named)
+        return await bench.database.read(lambda connection: read_usage(connection, arn))
 
     return workbench.run(settings, act)
 

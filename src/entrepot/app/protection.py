@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from entrepot.app.config_kms import AWS
 from entrepot.domain.key_provider import KeyRefused
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
@@ -15,8 +17,10 @@ from entrepot.service.repository_key import RepositoryKeys
 from entrepot.store.metadata.base import Database
 
 if TYPE_CHECKING:
+    from entrepot.app.config import Settings
     from entrepot.domain.kms import KmsKey
     from entrepot.domain.registry import Registry
+    from entrepot.remote.kms import RemoteKms
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,36 @@ class Protectors:
     kms_keys: KmsKeys
     protection: Protection
     repository_keys: RepositoryKeys
+    remote: RemoteKms | None
+
+    async def find_arn(self, registry: Registry, identifier: str) -> str:
+        """The ARN of the key that a registry means by an ARN, an id or an alias.
+
+        Raises:
+            KeyRefused, KeyProviderAway
+        """
+        return (await self.protection.choose(registry, identifier)).arn
+
+    async def close(self) -> None:
+        """End the threads that ask the KMS elsewhere."""
+        if self.remote is not None:
+            await self.remote.close()
 
 
-def open_protectors(database: Database, context: Context, keys: KeyService) -> Protectors:
+def open_protectors(settings: Settings, database: Database, context: Context, keys: KeyService) -> Protectors:
     """Put them together."""
-    kms_keys = KmsKeys(database, keys)
+    kms_keys, remote = KmsKeys(database, keys), _open_remote(settings)
     own = EcrKms(database, context, kms_keys, _no_default)
-    return Protectors(kms_keys, Protection(own), RepositoryKeys(own))
+    return Protectors(kms_keys, Protection(own, remote), RepositoryKeys(own, remote), remote)
+
+
+def _open_remote(settings: Settings) -> RemoteKms | None:
+    if settings.kms_endpoint is None:
+        return None
+    from entrepot.remote.kms import KmsEndpoint, RemoteKms  # noqa: PLC0415 - start time
+
+    url = None if settings.kms_endpoint == AWS else settings.kms_endpoint
+    return RemoteKms(KmsEndpoint(url, settings.kms_region or settings.region), time.monotonic)
 
 
 async def _no_default(place: Registry) -> KmsKey:

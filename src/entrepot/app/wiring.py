@@ -92,6 +92,7 @@ class Application:
     services: Services
     middleware: Middleware
     jobs: JobRunner
+    protectors: Protectors
     quick_plane: Plane | None = None
     """What may answer in the call that brought a request: the data plane, where the database answers in the loop."""
     schedule: list[Periodic] = field(default_factory=list)
@@ -113,6 +114,7 @@ class Application:
             await self.services.robot_login.uses.flush(is_final=True)
         finally:
             await self.storage.close()
+            await self.protectors.close()
             await self.database.close()
 
 
@@ -137,7 +139,7 @@ def assemble(
 ) -> Application:
     """Put the services together and the planes on top of them; tests bring their own database and clock."""
     settings = deployment.settings
-    protectors = open_protectors(database, context, keys)
+    protectors = open_protectors(settings, database, context, keys)
     is_encrypting = settings.storage_encryption == "frames"
     storage = Storage(store, keys, context, protectors.repository_keys, is_encrypting=is_encrypting)
     services = _services(deployment, database, context, keys, storage, protectors)
@@ -161,7 +163,7 @@ def assemble(
     works = handlers(services, EventService(database, context))
     runner = JobRunner(services.job, works, crons(settings), settings.parallel_jobs, context.new_uuid())
     quick_plane = data_plane if database.looks_up_inline else None
-    return Application(database, storage, services, middleware, runner, quick_plane, _schedule(services))
+    return Application(database, storage, services, middleware, runner, protectors, quick_plane, _schedule(services))
 
 
 def _services(

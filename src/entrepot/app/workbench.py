@@ -53,7 +53,7 @@ class Workbench:
     @cached_property
     def protectors(self) -> Protectors:
         """What opens the keys of repositories."""
-        return open_protectors(self.database, self.context, self.keys)
+        return open_protectors(self.settings, self.database, self.context, self.keys)
 
     @asynccontextmanager
     async def open_storage(self) -> AsyncIterator[Storage]:
@@ -121,7 +121,9 @@ async def opened(settings: Settings) -> AsyncIterator[Workbench]:
     database = engine.open_database(settings, directory)
     try:
         keys = await engine.open_keys(database, context, settings, directory)
-        yield Workbench(settings, directory, context, database, keys)
+        bench = Workbench(settings, directory, context, database, keys)
+        yield bench
+        await bench.protectors.close()
     finally:
         await database.close()
 

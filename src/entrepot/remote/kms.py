@@ -120,6 +120,11 @@ class RemoteKms:
                 opened.until = self._monotonic() + KEPT_SECONDS
             return opened.plain
 
+    def find(self, arn: str, wrapped: bytes, context: Context) -> bytes | None:
+        """A data key that is open."""
+        opened = self._opened.get((arn, wrapped, tuple(sorted(context.items()))))
+        return opened.plain if opened is not None and self._monotonic() < opened.until else None
+
     # ── asking ───────────────────────────────────────────────────────────────────────────────
 
     async def _ask(self, operation: str, arn: str, **parameters: Any) -> Any:

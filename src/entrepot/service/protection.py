@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection
@@ -11,6 +11,7 @@ from entrepot.domain.key_provider import DataKey, KeyRefused, ProvidedKey
 from entrepot.domain.kms import ECR_ALIAS, KeyState
 from entrepot.domain.kms_use import ChosenKey
 from entrepot.domain.registry import Registry
+from entrepot.domain.repository import Repository
 from entrepot.domain.sealed_key import SealedKey, context_of
 from entrepot.store.metadata.repository_grant import delete_grant
 
@@ -62,6 +63,16 @@ class Protection:
         if chosen.account_id is None and self._remote is not None:
             return (await self._remote.generate(chosen.arn, context_of(repository_arn))).wrapped
         return await self._own.make(chosen.arn, repository_arn)
+
+    async def check_lasting(self, repositories: Sequence[Repository]) -> None:
+        """Check that no key of ours that protects one of these is about to be deleted.
+
+        Raises:
+            KeyRefused: one is; it says what is lost then.
+        """
+        seals = [one.seal for one in repositories if one.seal is not None and one.seal.account_id is not None]
+        if seals:
+            await self._own.check_lasting(seals)
 
     def grant(self, connection: Connection, chosen: ChosenKey, registry: Registry, repository_arn: str) -> str | None:
         """Make the grant of a new repository; None: a KMS elsewhere decides about us, not about ECR.

@@ -140,6 +140,7 @@ class RepositoryService:
 
         Raises:
             RepositoryNotFound: one of `names` does not exist; none is shown then.
+            KeyRefused: the KMS key of one of `names` is about to be deleted; it says what is lost with it.
         """
         if names is not None:
             return Page(await self._describe_named(registry, names))
@@ -226,6 +227,8 @@ class RepositoryService:
         missing = set(names).difference(repository.name for repository in found)
         if missing:
             raise RepositoryNotFound(registry, next(name for name in names if name in missing))
+        if self._protection is not None:
+            await self._protection.check_lasting(found)
         return found
 
     async def _change(

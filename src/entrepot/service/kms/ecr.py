@@ -5,7 +5,7 @@ Spec: ECR user guide, "Encryption at rest"; KMS developer guide, "Using grants w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from entrepot.service.kms.ciphertext import NONCE_BYTES, CiphertextBroken, Heade
 from entrepot.service.kms.key import KmsKeys
 from entrepot.store.metadata import repository_grant as grants
 from entrepot.store.metadata.base import Database
+from entrepot.store.metadata.key_usage import read_repository_usage
 from entrepot.store.metadata.kms_key import find_key
 
 GRANT_BYTES: Final = 32
@@ -87,6 +88,24 @@ class EcrKms:
                 seal.key_arn, "InvalidCiphertextException", "The key of the repository does not open"
             ) from error
 
+    async def check_lasting(self, seals: Sequence[SealedKey]) -> None:
+        """Check that no key of these is about to be deleted.
+
+        Raises:
+            KeyRefused: one is; it says what is lost then.
+        """
+
+        def query(connection: Connection) -> KeyRefused | None:
+            for seal in seals:
+                key = _find(connection, seal.key_arn)
+                if key is not None and key.state is KeyState.PENDING_DELETION:
+                    return _pending(key, seal, *read_repository_usage(connection, seal.repository_id))
+            return None
+
+        refused = await self._database.read(query)
+        if refused is not None:
+            raise refused
+
     def grant(self, connection: Connection, arn: str, registry: Registry, repository_arn: str) -> str:
         """Let ECR open the key of a repository; the id of the grant.
 
@@ -140,6 +159,15 @@ def _find(connection: Connection, arn: str) -> KmsKey | None:
 
 def _is_granted(connection: Connection, key: KmsKey, seal: SealedKey) -> bool:
     return grants.is_granted(connection, key.id, seal.grant_id, ecr_service(key.place), seal.context)
+
+
+def _pending(key: KmsKey, seal: SealedKey, images: int, size_bytes: int) -> KeyRefused:
+    when = f" at {key.deletes_at:%Y-%m-%dT%H:%M:%SZ}" if key.deletes_at else ""
+    said = (
+        f"{key.arn} is pending deletion. When it is deleted{when}, {images} images with {size_bytes} bytes in"
+        f" {seal.repository_arn} are lost for ever; CancelKeyDeletion and EnableKey bring them back until then"
+    )
+    return KeyRefused(key.arn, "KMSInvalidStateException", said)
 
 
 def _gone(arn: str) -> KeyRefused:
