@@ -12,7 +12,7 @@ import select
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -88,6 +88,10 @@ class Turn:
         self._is_counting = False
 
 
+Admit = Callable[[socket.socket], Awaitable[Callable[[], asyncio.Protocol] | None]]
+"""What makes the protocol of a connection that was accepted, after a look at who is there; None: it is refused."""
+
+
 class Acceptor:
     """Accepts from one listening socket that other workers accept from too."""
 
@@ -97,8 +101,10 @@ class Acceptor:
         factory: Callable[[], asyncio.Protocol],
         context: ssl.SSLContext | None,
         turn: Turn,
+        admit: Admit | None = None,
     ) -> None:
         self._socket, self._factory, self._context, self._turn = listening, factory, context, turn
+        self._admit = admit
         self._loop = asyncio.get_running_loop()
         self._arriving: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -171,7 +177,13 @@ class Acceptor:
     async def _begin(self, accepted: socket.socket) -> None:
         """Give a connection its protocol, which says when it ends."""
         try:
-            await self._loop.connect_accepted_socket(self._factory, accepted, ssl=self._context)
+            factory = await self._admit(accepted) if self._admit else self._factory
+            if factory is None:
+                accepted.close()
+                self._turn.give_up()
+                return
+            await self._loop.connect_accepted_socket(factory, accepted, ssl=self._context)
         except (OSError, asyncio.CancelledError) as error:  # the task ends either way
             log.debug("connection.refused", error=type(error).__name__)
+            accepted.close()
             self._turn.give_up()

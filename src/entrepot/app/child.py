@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -20,10 +21,11 @@ _READ_BYTES = 64 * 1024
 
 
 class Reporter:
-    """The child's end of the pipe."""
+    """The child's end of the pipe, and of the socket by which it is answered."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, channel: socket.socket) -> None:
         self._descriptor = descriptor
+        self.channel = channel
 
     def say(self, word: str, text: str = "") -> None:
         """Send one line: a word, and a text whose line breaks become blanks."""
@@ -39,6 +41,8 @@ class Child:
     pid: int
     descriptor: int
     """Read end of its pipe; at its end the child is gone or going."""
+    channel: socket.socket
+    """By which it is told things; does not block."""
     started_at: float = field(default_factory=time.monotonic)
     exit_code: int | None = None
     _unread: bytes = b""
@@ -73,8 +77,9 @@ class Child:
             os.kill(self.pid, number)
 
     def close(self) -> None:
-        """Let go of the pipe."""
+        """Let go of the pipe and the socket."""
         os.close(self.descriptor)
+        self.channel.close()
 
     def end_text(self) -> str:
         """How it ended, for the log."""
@@ -87,17 +92,22 @@ def fork(run: Callable[[Reporter], int]) -> Child:
     parent = os.getpid()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    theirs.setblocking(False)
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid:
         os.close(writing)
-        return Child(pid, reading)
+        theirs.close()
+        return Child(pid, reading, ours)
     code = 1
     try:
         os.close(reading)
+        ours.close()
         _die_with(parent)
-        code = run(Reporter(writing))
+        code = run(Reporter(writing, theirs))
     except BaseException:  # noqa: BLE001 - the border of the process: nothing of the parent's stack may run here
         sys.excepthook(*sys.exc_info())
     finally:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
 from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
 
-from entrepot.app.acceptor import Acceptor, Turn
+from entrepot.app.acceptor import Acceptor, ConnectionCounts, Turn
 from entrepot.app.listener import BACKLOG
 from entrepot.transport.connection import Connection, ConnectionServer, Handler, LaneOpener
 from entrepot.transport.middleware import build_server
@@ -23,6 +26,17 @@ ARRIVAL_SECONDS = 0.1
 
 CUT_SECONDS = 1.0
 """What a request beyond the grace gets to notice that it is cancelled."""
+
+
+class Heard(NamedTuple):
+    """A socket that is accepted from."""
+
+    acceptor: asyncio.Server | Acceptor
+    server: ConnectionServer
+
+
+AdmitTo = Callable[[ConnectionServer, socket.socket], Awaitable[Callable[[], asyncio.Protocol] | None]]
+"""Looks at who is there before a connection gets its protocol; None: it is refused."""
 
 
 class Front:
@@ -43,17 +57,34 @@ class Front:
         context: ssl.SSLContext | None,
         idle_seconds: float,
         open_lane: LaneOpener | None = None,
-    ) -> None:
-        """Begin to accept from a listening socket, with TLS if there is a context."""
+        admit: AdmitTo | None = None,
+    ) -> Heard:
+        """Begin to accept from a listening socket, with TLS if there is a context; `admit` looks at who is there."""
         turn = self._turn
+        if turn is None and admit is not None:
+            turn = Turn(ConnectionCounts(1), 0)  # nobody else takes turns
         server = build_server(self._counted(handler), idle_seconds, open_lane, turn.give_up if turn else None)
         one.setblocking(False)
         self._servers.append(server)
+        acceptor: asyncio.Server | Acceptor
         if turn is not None:
-            self._acceptors.append(Acceptor(one, server, context, turn))
-            return
-        loop = asyncio.get_running_loop()
-        self._acceptors.append(await loop.create_server(server, sock=one, ssl=context, backlog=BACKLOG))
+            acceptor = Acceptor(one, server, context, turn, partial(admit, server) if admit else None)
+        else:
+            loop = asyncio.get_running_loop()
+            acceptor = await loop.create_server(server, sock=one, ssl=context, backlog=BACKLOG)
+        self._acceptors.append(acceptor)
+        return Heard(acceptor, server)
+
+    def stop(self, heard: Heard) -> None:
+        """Accept no more from one socket; its connections end with what is under way on them."""
+        heard.acceptor.close()
+        self._acceptors.remove(heard.acceptor)
+        for connection in heard.server.connections:
+            if connection in self._busy:
+                connection.close()
+            else:
+                connection.force_close()
+        self._servers = [one for one in self._servers if one is not heard.server or one.connections]
 
     async def drain(self, grace_seconds: float) -> None:
         """Accept no more, close what is idle, wait for requests under way, then cut the rest."""

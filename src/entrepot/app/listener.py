@@ -21,6 +21,9 @@ BACKLOG = 1024
 UNSENT_MILLISECONDS = 120_000
 """The kernel gives a connection up when its peer has taken nothing of what waits for it for this long."""
 
+ELSEWHERE = "this machine does not have the address"
+"""What is said of addresses that another machine may have."""
+
 _URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.]+)(?::([0-9]{1,5}))?/?")
 _PORTS = {"http": 80, "https": 443}
 
@@ -166,5 +169,5 @@ def _explain(listener: Listener, error: OSError) -> str:
             "(systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE)"
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"cannot listen on {listener.url}: this machine does not have the address {listener.host}"
+        return f"cannot listen on {listener.url}: {ELSEWHERE} {listener.host}"
     return f"cannot listen on {listener.url}: {error.strerror or error}"

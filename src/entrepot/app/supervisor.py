@@ -19,6 +19,7 @@ import structlog
 from entrepot.app.acceptor import ConnectionCounts, Turn
 from entrepot.app.child import Child, Reporter, fork
 from entrepot.app.deployment import Deployment
+from entrepot.app.endpoint_socket import WORDS, EndpointSockets
 from entrepot.app.listener import BoundListener, Listener
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,7 @@ class Supervisor:
         self._run_worker = run_worker
         self._workers = [Worker(index) for index in range(deployment.settings.workers)]
         self._counts = ConnectionCounts(len(self._workers))
+        self._endpoints = EndpointSockets(len(self._workers))
         self._replacing: list[Worker] = []
         self._start_failures = 0
         self._last_error = ""
@@ -102,6 +104,7 @@ class Supervisor:
 
         def run(reporter: Reporter) -> int:
             _restore_signals()
+            self._endpoints.close()  # this copy of them: it asks for those that it wants
             return self._run_worker(self._deployment, sockets, worker.index, turn, reporter)
 
         return fork(run)
@@ -139,6 +142,7 @@ class Supervisor:
         self._replacing = []
         for one in self._bound:
             one.close()
+        self._endpoints.close()
         for worker in self._workers:
             worker.restart_at = None
             for child in worker.children():
@@ -152,6 +156,8 @@ class Supervisor:
                     self._take_ready(worker, child)
                 elif word == "failed":
                     self._last_error = text
+                elif word in WORDS and self._stop_at is None:
+                    self._endpoints.hear(child, word, text, self._serving())
             if child.has_exited():
                 child.close()
                 self._take_exit(worker, child)
@@ -160,9 +166,15 @@ class Supervisor:
             worker.child = self._fork(worker)
         self._replace_next()
 
+    def _serving(self) -> list[Child]:
+        """The processes that new connections are for: a successor takes the place of the one it replaces."""
+        return [one.successor or one.child for one in self._workers if one.child is not None]
+
     def _take_ready(self, worker: Worker, child: Child) -> None:
         self._start_failures = 0
         worker.is_ready = True
+        if all(one.is_ready for one in self._workers):
+            self._endpoints.close_unused()
         if child is worker.successor and worker.child is not None:
             worker.child.kill(signal.SIGTERM)
             worker.child, worker.successor = worker.successor, worker.child  # the old one drains
@@ -171,6 +183,7 @@ class Supervisor:
             self._on_ready()
 
     def _take_exit(self, worker: Worker, child: Child) -> None:
+        self._endpoints.forget(child)
         self._counts.clear(worker.index)  # a successor that serves puts its own number there with the next arrival
         if worker.successor is not None:  # either the old one has drained, or one of the two died: the other goes on
             worker.child = worker.child if child is worker.successor else worker.successor

@@ -61,6 +61,7 @@ from entrepot.service.session import SessionService
 from entrepot.service.storage import Storage
 from entrepot.service.upload import UploadService
 from entrepot.service.vpc.endpoint import VpcEndpointService
+from entrepot.service.vpc.listening import ListeningService
 from entrepot.service.vpc.network import VpcNetworkService
 from entrepot.service.vpc.passage import PassageService
 from entrepot.service.vpc.tag import Ec2TagService
@@ -235,6 +236,7 @@ def _services(
         vpc_network=VpcNetworkService(clients),
         ec2_tag=Ec2TagService(clients),
         passage=PassageService(database),
+        listening=ListeningService(database),
     )
 
 

@@ -18,6 +18,7 @@ from entrepot.app import memory, schedule
 from entrepot.app.acceptor import Turn
 from entrepot.app.child import Reporter
 from entrepot.app.deployment import Deployment
+from entrepot.app.endpoint_listener import EndpointListeners
 from entrepot.app.front import Front
 from entrepot.app.listener import Listener, tls_context
 from entrepot.app.stall import watch_loop
@@ -66,6 +67,9 @@ async def _serve(deployment: Deployment, sockets: Sockets, index: int, turn: Tur
         for listener, one in sockets:
             handler, idle_seconds = application.handler(listener.url), deployment.settings.idle_timeout_seconds
             await front.listen(handler, one, tls_context(listener), idle_seconds, application.open_lane(listener.url))
+        endpoints = EndpointListeners(deployment, application, front, reporter)
+        await endpoints.look()  # asks for their sockets before the supervisor hears that this worker is ready
+        tasks.append(asyncio.create_task(endpoints.run()))
         reporter.say("ready")
         application.jobs.start(makes_periods=index == 0)
         await stop.wait()

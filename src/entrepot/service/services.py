@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from entrepot.service.session import SessionService
     from entrepot.service.upload import UploadService
     from entrepot.service.vpc.endpoint import VpcEndpointService
+    from entrepot.service.vpc.listening import ListeningService
     from entrepot.service.vpc.network import VpcNetworkService
     from entrepot.service.vpc.passage import PassageService
     from entrepot.service.vpc.tag import Ec2TagService
@@ -92,3 +93,4 @@ class Services:
     vpc_network: VpcNetworkService
     ec2_tag: Ec2TagService
     passage: PassageService
+    listening: ListeningService

@@ -44,10 +44,12 @@ OnEnd = Callable[[], None]
 class Connection(RequestHandler):
     """One connection of a listener."""
 
-    __slots__ = ("_head_bytes", "_is_between", "_lane")
+    __slots__ = ("_client", "_head_bytes", "_is_between", "_lane")
 
-    def __init__(self, server: ConnectionServer, **options: Any) -> None:
+    def __init__(self, server: ConnectionServer, client: str | None = None, **options: Any) -> None:
+        """`client` is the address of whom a proxy speaks for, where it is not that of the peer."""
         super().__init__(server, **options)
+        self._client = client
         self._head_bytes = 0
         self._is_between = True
         """Whether the parser stands between two requests, for certain; what came since then is in `_messages`."""
@@ -58,8 +60,18 @@ class Connection(RequestHandler):
         super().connection_made(transport)
         server = self._manager
         if isinstance(server, ConnectionServer) and server.open_lane is not None:
-            name = transport.get_extra_info("peername")
+            name = self.peername
             self._lane = server.open_lane(str(name[0]) if isinstance(name, tuple) else str(name or ""))
+
+    @property
+    def peername(self) -> str | tuple[str, int] | None:
+        """Who is at the other end; requests call the first half `remote`."""
+        if self._client is not None:
+            return self._client, 0
+        if self.transport is None:
+            return None
+        found: str | tuple[str, int] | None = self.transport.get_extra_info("peername")
+        return found
 
     def close_lane(self) -> None:
         """From now on every request goes the server's way."""
@@ -142,6 +154,6 @@ class ConnectionServer(Server):
         if self._on_end is not None:
             self._on_end()
 
-    def __call__(self) -> Connection:
-        """A connection that was accepted just now."""
-        return Connection(self, loop=self._loop, **self._kwargs)
+    def __call__(self, client: str | None = None) -> Connection:
+        """A connection that was accepted just now, perhaps from a proxy that speaks for a client."""
+        return Connection(self, client, loop=self._loop, **self._kwargs)

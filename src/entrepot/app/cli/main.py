@@ -2,6 +2,7 @@
 
 entrepot serve | connect | login | agent | verify | backup | restore | gc | maintenance on|off|status | keys rotate
 entrepot jobs list|show|retry | policy explain | admin account create|list|root-key | admin whoami
+admin network bind|unbind|list|dns
 admin oidc list|show|set-jwks|unset-jwks|set-ca|unset-ca | admin service-principal create|list|show|delete
 robot create|list|show|revoke|print-model
 k8s print-config | version
@@ -24,6 +25,7 @@ from entrepot.app.cli.k8s import k8s
 from entrepot.app.cli.key import keys
 from entrepot.app.cli.login import login
 from entrepot.app.cli.maintenance import maintenance
+from entrepot.app.cli.network import network
 from entrepot.app.cli.oidc import oidc
 from entrepot.app.cli.output import say
 from entrepot.app.cli.policy import policy
@@ -42,6 +44,7 @@ app = typer.Typer(
 )
 admin = typer.Typer(help="Change accounts and keys on the server's own machine, running or not.", no_args_is_help=True)
 admin.add_typer(account, name="account")
+admin.add_typer(network, name="network")
 admin.add_typer(oidc, name="oidc")
 admin.add_typer(service_principal, name="service-principal")
 admin.command()(whoami)

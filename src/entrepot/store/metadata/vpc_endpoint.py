@@ -83,16 +83,19 @@ def set_address(connection: Connection, interface_id: str, address: str | None) 
     _update_interface(connection, vpc_endpoint_subnet.c.interface_id == interface_id, address=address)
 
 
-def set_listening(connection: Connection, address: str) -> None:
+def set_listening(connection: Connection, gate: Gate) -> None:
     """Note that every worker listens on an address."""
-    where = vpc_endpoint_subnet.c.address == address
-    connection.execute(update(vpc_endpoint_subnet).where(where).values(is_listening=True, problem=None))
+    connection.execute(update(vpc_endpoint_subnet).where(*_at(gate)).values(is_listening=True, problem=None))
 
 
-def set_problem(connection: Connection, address: str, problem: str) -> None:
-    """Note why an address cannot be listened on, unless it is."""
-    where = (vpc_endpoint_subnet.c.address == address, vpc_endpoint_subnet.c.is_listening.is_(False))
-    connection.execute(update(vpc_endpoint_subnet).where(*where).values(problem=problem))
+def set_problem(connection: Connection, gate: Gate, problem: str) -> None:
+    """Note why an address cannot be listened on."""
+    connection.execute(update(vpc_endpoint_subnet).where(*_at(gate)).values(is_listening=False, problem=problem))
+
+
+def _at(gate: Gate) -> list[Any]:
+    columns = vpc_endpoint_subnet.c
+    return [columns.address == gate.address, columns.endpoint_id == gate.endpoint_id]
 
 
 def _update_interface(connection: Connection, where: Any, address: str | None) -> None:

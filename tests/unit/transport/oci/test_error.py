@@ -53,6 +53,7 @@ EXAMPLES: list[domain.RegistryError] = [
     domain.TokenInvalid(),
     domain.TokenExpired(),
     domain.AccessDenied("arn:aws:iam::1:root", "ecr:PutImage", "arn"),
+    domain.EndpointClosed("vpce-12345678", "192.0.2.7"),
     domain.LimitExceeded("no"),
     domain.Throttled(),
     domain.TooManyFailedLogins(60),
