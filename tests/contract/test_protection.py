@@ -75,7 +75,7 @@ async def test_staged_bytes_are_encrypted_and_go_on_in_another_worker(
 
 @pytest.mark.parametrize("push", [small_at_once, lambda keyed, data, name: keyed.worker.push(data, name)])
 async def test_the_same_bytes_are_kept_once_and_depend_on_no_other_repository(
-    keyed: KeyedWorker, clock: Clock, push: Callable[[KeyedWorker, bytes, RepositoryName], Awaitable[None]]
+    keyed: KeyedWorker, push: Callable[[KeyedWorker, bytes, RepositoryName], Awaitable[None]]
 ) -> None:
     await push(keyed, SMALL, APP)
     await push(keyed, SMALL, WEB)
@@ -84,7 +84,7 @@ async def test_the_same_bytes_are_kept_once_and_depend_on_no_other_repository(
     assert two not in (None, one)
     assert len(await keys_of(keyed.database)) == 1
     await keyed.repositories.delete(REGISTRY, APP, force=True)
-    await collect_everything(keyed, clock)
+    await GarbageService(keyed.database, keyed.context).collect()
     assert await keyed.worker.pull(SMALL, name=WEB) == SMALL
 
 

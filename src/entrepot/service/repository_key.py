@@ -31,19 +31,19 @@ NO_REMOTE: Final = "no KMS elsewhere is set up: kms_endpoint"
 class NoKeys:
     """Where there are no KMS keys."""
 
-    async def unseal(self, seal: SealedKey) -> bytes:
+    async def unseal(self, sealed: SealedKey) -> bytes:
         """Refuse.
 
         Raises:
             KeyRefused
         """
-        raise KeyRefused(seal.key_arn, "NotFoundException", f"Key '{seal.key_arn}' does not exist")
+        raise KeyRefused(sealed.key_arn, "NotFoundException", f"Key '{sealed.key_arn}' does not exist")
 
 
 class KeyOpener(Protocol):
     """What opens sealed keys."""
 
-    async def unseal(self, seal: SealedKey) -> bytes:
+    async def unseal(self, sealed: SealedKey) -> bytes:
         """The key.
 
         Raises:

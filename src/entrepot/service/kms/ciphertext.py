@@ -1,9 +1,14 @@
 """Ciphertexts of KMS: what Encrypt gives out and Decrypt takes, which name their key and the version of its material.
 
-    1 ‖ key id (16 bytes) ‖ version (4 bytes, big-endian) ‖ nonce (12 random bytes) ‖ AES-256-GCM ciphertext and tag
+    1 ‖ account (5 bytes) ‖ key id (16) ‖ version (4) ‖ salt (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext and tag
 
-Associated data is all that stands before the nonce, then the encryption context: for each pair, in the bytewise order
-of the keys, the length in 4 bytes and the UTF-8 of the key, and the same of the value.
+Numbers are big-endian. Each ciphertext has a key of its own, HKDF-SHA256 of the material with the salt, so that any
+number of them can be made under one version. Associated data is all that stands before the nonce, then the key's ARN,
+then the encryption context: its pairs in the bytewise order of their keys, each text as its length in 4 bytes and its
+UTF-8.
+
+Spec: RFC 5869 (HKDF); NIST SP 800-38D (GCM), whose limit of 2^32 random nonces holds for one key; KMS developer guide,
+"Encryption context".
 """
 
 from __future__ import annotations
@@ -15,11 +20,24 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from entrepot.domain.kms import key_arn
+from entrepot.domain.registry import Registry
 
 FORMAT: Final = b"\x01"
+SALT_BYTES: Final = 16
 NONCE_BYTES: Final = 12
-_HEAD_BYTES: Final = 21
-_BYTES_MIN: Final = _HEAD_BYTES + NONCE_BYTES + 16
+FRESH_BYTES: Final = SALT_BYTES + NONCE_BYTES
+"""Random bytes that each ciphertext needs."""
+
+_ACCOUNT_BYTES: Final = 5
+_ID_END: Final = 1 + _ACCOUNT_BYTES + 16
+_HEAD_BYTES: Final = _ID_END + 4
+_BODY: Final = _HEAD_BYTES + FRESH_BYTES
+_TAG_BYTES: Final = 16
+_INFO: Final = b"entrepot kms ciphertext"
 
 
 class CiphertextBroken(Exception):
@@ -30,46 +48,64 @@ class CiphertextBroken(Exception):
 class Header:
     """Which material opens a ciphertext."""
 
-    key_id: UUID
+    account_id: str
+    key_id: str
+    """A UUID."""
     version: int
     """Counted from 1 with each rotation."""
 
     @property
     def raw(self) -> bytes:
         """As it stands in front."""
-        return FORMAT + self.key_id.bytes + self.version.to_bytes(4)
+        account = int(self.account_id).to_bytes(_ACCOUNT_BYTES)
+        return FORMAT + account + UUID(self.key_id).bytes + self.version.to_bytes(4)
+
+    def arn(self, region: str) -> str:
+        """Of the key, if it is one of that region."""
+        return key_arn(Registry(self.account_id, region), self.key_id)
 
 
-def encrypt(header: Header, material: bytes, nonce: bytes, plaintext: bytes, context: Mapping[str, str]) -> bytes:
-    """Encrypt with material of 32 bytes; the 12 bytes of `nonce` are random and used once."""
-    return header.raw + nonce + AESGCM(material).encrypt(nonce, plaintext, _bound_to(header, context))
+def seal(
+    header: Header, region: str, material: bytes, fresh: bytes, plaintext: bytes, context: Mapping[str, str]
+) -> bytes:
+    """Encrypt with material of 32 bytes; `fresh` is 28 random bytes that are used once."""
+    salt, nonce = fresh[:SALT_BYTES], fresh[SALT_BYTES:]
+    bound = _bound_to(header, region, salt, context)
+    return header.raw + salt + nonce + AESGCM(_derived(material, salt)).encrypt(nonce, plaintext, bound)
 
 
 def read_header(blob: bytes) -> Header:
-    """Which material a ciphertext asks for; nothing of it is proven before it is decrypted.
+    """Which material a ciphertext asks for; nothing of it is proven before it is opened.
 
     Raises:
         CiphertextBroken: no ciphertext of ours.
     """
-    if len(blob) < _BYTES_MIN or blob[:1] != FORMAT:
+    if len(blob) < _BODY + _TAG_BYTES or blob[:1] != FORMAT:
         raise CiphertextBroken
-    return Header(UUID(bytes=blob[1:17]), int.from_bytes(blob[17:_HEAD_BYTES]))
+    account = f"{int.from_bytes(blob[1 : 1 + _ACCOUNT_BYTES]):012}"
+    key_id = str(UUID(bytes=blob[1 + _ACCOUNT_BYTES : _ID_END]))
+    return Header(account, key_id, int.from_bytes(blob[_ID_END:_HEAD_BYTES]))
 
 
-def decrypt(blob: bytes, material: bytes, context: Mapping[str, str]) -> bytes:
+def unseal(blob: bytes, region: str, material: bytes, context: Mapping[str, str]) -> bytes:
     """The plaintext.
 
     Raises:
-        CiphertextBroken: damaged, or made with other material or another encryption context.
+        CiphertextBroken: damaged, of another region, or made with other material or another encryption context.
     """
-    bound = _bound_to(read_header(blob), context)
-    body = _HEAD_BYTES + NONCE_BYTES
+    header, salt = read_header(blob), blob[_HEAD_BYTES : _HEAD_BYTES + SALT_BYTES]
+    bound = _bound_to(header, region, salt, context)
     try:
-        return AESGCM(material).decrypt(blob[_HEAD_BYTES:body], blob[body:], bound)
+        return AESGCM(_derived(material, salt)).decrypt(blob[_HEAD_BYTES + SALT_BYTES : _BODY], blob[_BODY:], bound)
     except InvalidTag as error:
         raise CiphertextBroken from error
 
 
-def _bound_to(header: Header, context: Mapping[str, str]) -> bytes:
+def _derived(material: bytes, salt: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt, _INFO).derive(material)
+
+
+def _bound_to(header: Header, region: str, salt: bytes, context: Mapping[str, str]) -> bytes:
     pairs = sorted((key.encode(), value.encode()) for key, value in context.items())
-    return header.raw + b"".join(len(part).to_bytes(4) + part for pair in pairs for part in pair)
+    texts = [header.arn(region).encode(), *(part for pair in pairs for part in pair)]
+    return header.raw + salt + b"".join(len(text).to_bytes(4) + text for text in texts)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
@@ -20,7 +19,7 @@ from entrepot.domain.kms_use import ecr_service
 from entrepot.domain.registry import Registry
 from entrepot.domain.sealed_key import SealedKey, context_of
 from entrepot.service.context import Context
-from entrepot.service.kms.ciphertext import NONCE_BYTES, CiphertextBroken, Header, decrypt, encrypt, read_header
+from entrepot.service.kms.ciphertext import FRESH_BYTES, CiphertextBroken, Header, read_header, seal, unseal
 from entrepot.service.kms.key import KmsKeys
 from entrepot.store.metadata import repository_grant as grants
 from entrepot.store.metadata.base import Database
@@ -69,23 +68,26 @@ class EcrKms:
         """
         key = await self._usable(arn)
         material = await self._keys.current_material(key)
-        header, random = Header(UUID(key.id), material.version), self._context.random_bytes
-        return encrypt(header, material.secret, random(NONCE_BYTES), random(KEY_BYTES), context_of(repository_arn))
+        header, random = Header(key.place.account_id, key.id, material.version), self._context.random_bytes
+        new, fresh, context = random(KEY_BYTES), random(FRESH_BYTES), context_of(repository_arn)
+        return seal(header, key.place.region, material.secret, fresh, new, context)
 
-    async def unseal(self, seal: SealedKey) -> bytes:
+    async def unseal(self, sealed: SealedKey) -> bytes:
         """The key of a repository.
 
         Raises:
             KeyRefused: the KMS key is disabled, about to be deleted or gone, or ECR has no grant to use it.
         """
-        key = await self._usable(seal.key_arn, seal)
-        log.info("kms.decrypt", key=seal.key_arn, context=dict(seal.context))
+        key = await self._usable(sealed.key_arn, sealed)
+        log.info("kms.decrypted", key=key.arn, context=dict(sealed.context), by=ecr_service(key.place))
         try:
-            material = await self._keys.material(key, read_header(seal.sealed).version)
-            return decrypt(seal.sealed, material.secret if material else b"", seal.context)
-        except (CiphertextBroken, ValueError) as error:
+            material = await self._keys.material(key, read_header(sealed.sealed).version)
+            if material is None:
+                raise CiphertextBroken  # noqa: TRY301 (as if it were another's)
+            return unseal(sealed.sealed, key.place.region, material.secret, sealed.context)
+        except CiphertextBroken as error:
             raise KeyRefused(
-                seal.key_arn, "InvalidCiphertextException", "The key of the repository does not open"
+                sealed.key_arn, "InvalidCiphertextException", "The key of the repository does not open"
             ) from error
 
     async def check_lasting(self, seals: Sequence[SealedKey]) -> None:
@@ -96,10 +98,10 @@ class EcrKms:
         """
 
         def query(connection: Connection) -> KeyRefused | None:
-            for seal in seals:
-                key = _find(connection, seal.key_arn)
+            for one in seals:
+                key = _find(connection, one.key_arn)
                 if key is not None and key.state is KeyState.PENDING_DELETION:
-                    return _pending(key, seal, *read_repository_usage(connection, seal.repository_id))
+                    return _pending(key, one, *read_repository_usage(connection, one.repository_id))
             return None
 
         refused = await self._database.read(query)
@@ -122,12 +124,12 @@ class EcrKms:
         grants.insert_ecr_grant(connection, new)
         return grant_id
 
-    async def _usable(self, arn: str, seal: SealedKey | None = None) -> KmsKey:
-        """A key that encrypts and decrypts now, for ECR if a seal is to be opened."""
+    async def _usable(self, arn: str, sealed: SealedKey | None = None) -> KmsKey:
+        """A key that encrypts and decrypts now, for ECR if a sealed key is to be opened."""
 
         def query(connection: Connection) -> tuple[KmsKey | None, bool]:
             key = _find(connection, arn)
-            return key, seal is None or key is None or _is_granted(connection, key, seal)
+            return key, sealed is None or key is None or _is_granted(connection, key, sealed)
 
         key, is_granted = await self._database.lookup(query)
         if key is None:
@@ -157,15 +159,15 @@ def _find(connection: Connection, arn: str) -> KmsKey | None:
     return None if name is None else find_key(connection, name)
 
 
-def _is_granted(connection: Connection, key: KmsKey, seal: SealedKey) -> bool:
-    return grants.is_granted(connection, key.id, seal.grant_id, ecr_service(key.place), seal.context)
+def _is_granted(connection: Connection, key: KmsKey, sealed: SealedKey) -> bool:
+    return grants.is_granted(connection, key.id, sealed.grant_id, ecr_service(key.place), sealed.context)
 
 
-def _pending(key: KmsKey, seal: SealedKey, images: int, size_bytes: int) -> KeyRefused:
+def _pending(key: KmsKey, sealed: SealedKey, images: int, size_bytes: int) -> KeyRefused:
     when = f" at {key.deletes_at:%Y-%m-%dT%H:%M:%SZ}" if key.deletes_at else ""
     said = (
         f"{key.arn} is pending deletion. When it is deleted{when}, {images} images with {size_bytes} bytes in"
-        f" {seal.repository_arn} are lost for ever; CancelKeyDeletion and EnableKey bring them back until then"
+        f" {sealed.repository_arn} are lost for ever; CancelKeyDeletion and EnableKey bring them back until then"
     )
     return KeyRefused(key.arn, "KMSInvalidStateException", said)
 
