@@ -21,6 +21,8 @@ from tests.support.run_directory import leftovers, make_run_directory
 from tests.support.server import ACCOUNT, AWS_ENVIRONMENT, PROGRAM, REGION, ROOT_ENVIRONMENT
 
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+BEARER_HOST = f"{ACCOUNT}.dkr-ecr.{REGION}.on.aws"
+"""The other name of the same registry, on which clients fetch tokens."""
 API_HOST = f"api.ecr.{REGION}.amazonaws.com"
 ACCOUNTS = (ACCOUNT, "210987654321")
 REGIONS = (REGION, "eu-west-1")
@@ -136,6 +138,7 @@ def _start_server(world: World, certificates: Certificates) -> None:
         "ENTREPOT_OUTBOUND_ALLOW": OUTSIDE_ADDRESS,
         "ENTREPOT_TLS_CERTIFICATE": str(certificates.certificate),
         "ENTREPOT_TLS_KEY": str(certificates.key),
+        "ENTREPOT_BEARER_HOSTS": BEARER_HOST,
         "ENTREPOT_REGISTRY_URL": "https://{account}.dkr.ecr.{region}.amazonaws.com",
     }
     log = world.directory / "server.log"

@@ -23,6 +23,7 @@ from entrepot.app import config_s3, config_value
 from entrepot.app.config_kms import KmsSettings
 from entrepot.app.config_value import AbsolutePath, Network
 from entrepot.app.listener import Listener
+from entrepot.domain.bearer_host import BearerHost
 from entrepot.domain.error import InvalidParameter
 from entrepot.domain.identity import check_access_key
 from entrepot.domain.limit import TOKEN_LIFETIME_SECONDS
@@ -167,6 +168,13 @@ class Settings(KmsSettings):
         description="JSON file with more of AWS's managed policies, or others in their place: what "
         "`aws iam get-account-authorization-details --filter AWSManagedPolicy` prints.",
         json_schema_extra={"default_text": "those for ECR, and some that nearly everybody uses"},
+    )
+    bearer_hosts: Annotated[tuple[BearerHost, ...], NoDecode, BeforeValidator(config_value.bearer_hosts)] = Field(
+        default=(),
+        description="Host names on which the images of repositories that `entrepot admin anonymous-pull` opened can be"
+        " pulled without a login, as clients write them: `HOST`, or `HOST:PORT=ACCOUNT/REGION` for another registry"
+        " than that of `account_id` and `region`.",
+        json_schema_extra={"default_text": "none", "items": "HOST"},
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(config_value.networks)] = Field(
         default=(),

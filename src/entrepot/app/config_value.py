@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from entrepot.app.listener import Listener
+from entrepot.domain.bearer_host import BearerHost
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,6 +32,11 @@ def listeners(value: object) -> object:
 def networks(value: object) -> object:
     """Networks in CIDR form."""
     return _items(value, ipaddress.ip_network)
+
+
+def bearer_hosts(value: object) -> object:
+    """Hosts whose challenge is Bearer."""
+    return _items(value, BearerHost.parse)
 
 
 def texts(value: object) -> object:

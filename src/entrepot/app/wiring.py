@@ -18,12 +18,16 @@ from entrepot.auth.authorize import Authorizer
 from entrepot.auth.failed_login import FailedLogins
 from entrepot.auth.web_identities import WebIdentities
 from entrepot.domain.account_setting import AWS_DEFAULTS, DEFAULTS
+from entrepot.domain.bearer_host import BearerHosts
 from entrepot.domain.passage import Gate
 from entrepot.domain.promise import BlobPromise
+from entrepot.domain.registry import Registry
 from entrepot.remote.issuer import Issuers
 from entrepot.remote.outbound import Allowance, Outbound
 from entrepot.service.access import AccessService
 from entrepot.service.account_setting import AccountSettingService
+from entrepot.service.anonymous_pull import AnonymousPullService
+from entrepot.service.anonymous_token import AnonymousTokenService
 from entrepot.service.blob import BlobService
 from entrepot.service.context import Context
 from entrepot.service.event import EventService
@@ -72,8 +76,10 @@ from entrepot.transport.aws.gateway import AwsGateway
 from entrepot.transport.connection import Handler, LaneOpener
 from entrepot.transport.exchange import Plane
 from entrepot.transport.middleware import Access, Middleware
+from entrepot.transport.oci.access import Access as DockerAccess
 from entrepot.transport.oci.download import Downloads
 from entrepot.transport.oci.route import OciPlane
+from entrepot.transport.oci.token import TokenEndpoint
 from entrepot.transport.quick import QuickAnswers
 from entrepot.transport.router import Router
 from entrepot.transport.watchdog import Watchdog
@@ -148,10 +154,13 @@ def assemble(
     failed_logins = FailedLogins(settings.failed_logins_per_minute, context.now)
     issuers = Issuers(Outbound(Allowance.parse(settings.outbound_allow)), time.monotonic)
     web_identities = WebIdentities(services.iam_provider, issuers, context.now)
-    data_plane = OciPlane(services, authorizer, failed_logins)
+    bearer_hosts = BearerHosts(settings.bearer_hosts, Registry(settings.account_id, settings.region))
+    docker_access = DockerAccess(services, authorizer, failed_logins, bearer_hosts)
+    data_plane = OciPlane(services, docker_access, bearer_hosts)
     router = Router(
         oci=data_plane,
         downloads=Downloads(services.blob, services.passage, context),
+        tokens=TokenEndpoint(docker_access, services, bearer_hosts),
         aws=AwsGateway(services, authorizer, failed_logins, deployment.registry_url, web_identities).handle,
         probes=Health(database, store).probes(),
     )
@@ -205,6 +214,8 @@ def _services(
         robot_token=RobotTokenService(clients, context),
         robot_login=robots,
         registry_login=RegistryLogins(tokens, robots),
+        anonymous_token=AnonymousTokenService(context, keys),
+        anonymous_pull=AnonymousPullService(clients, context),
         repository=RepositoryService(
             clients,
             context,

@@ -20,7 +20,7 @@ from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.managed_policy import AWS_ACCOUNT
 from entrepot.domain.policy.action import TRUST_ACTIONS
-from entrepot.domain.policy.evaluate import Case, Decision, Outcome, Policies, Request, evaluate
+from entrepot.domain.policy.evaluate import Case, Decision, Layer, Outcome, Policies, Request, evaluate
 from entrepot.domain.policy.index import PolicySet
 from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
 
@@ -130,6 +130,13 @@ class Authorizer:
         decision = _evaluate(holder, resource, action, moved, context).decision
         if not decision.is_allowed:
             raise _denied(caller, action, moved, decision)
+
+    async def lacks_only_a_grant(
+        self, caller: Caller, action: str, arn: str, facts: Facts, view: RepositoryView
+    ) -> bool:
+        """Whether nothing is against what nothing allows: no Deny, and no limit that would have to allow it too."""
+        decision = await self.decide(caller, action, arn, facts, view)
+        return decision.outcome is Outcome.IMPLICIT_DENY and decision.layer is Layer.RESOURCE
 
     async def decide(
         self, caller: Caller, action: str, arn: str, facts: Facts, view: RepositoryView | None = None

@@ -19,6 +19,7 @@ from entrepot.domain.principal import Caller, PrincipalKind
 
 Values = tuple[str, ...]
 
+_OF_NO_ACCOUNT: Final = (PrincipalKind.ANONYMOUS, PrincipalKind.FEDERATED, PrincipalKind.SERVICE)
 _NONE: Final[Mapping[str, Values]] = {}
 _NO_TAGS: Final[Mapping[str, str]] = {}
 
@@ -140,8 +141,8 @@ class RequestContext(Mapping[str, Values]):
         return principal.arn if principal.kind is PrincipalKind.SERVICE else None
 
     def _is_nobodys(self) -> bool:
-        """Whether the caller is of no account: a service, or somebody with a token before a role is assumed."""
-        return self.caller.principal.kind in (PrincipalKind.FEDERATED, PrincipalKind.SERVICE)
+        """Whether the caller is of no account: a service, nobody, or somebody with a token before a role is assumed."""
+        return self.caller.principal.kind in _OF_NO_ACCOUNT
 
     def principal_arn(self) -> str | None:
         """`aws:PrincipalArn`: of a session, the role; absent for who is of no account."""
@@ -150,6 +151,8 @@ class RequestContext(Mapping[str, Values]):
 
     def user_id(self) -> str | None:
         """`aws:userid`."""
+        if self.caller.principal.kind is PrincipalKind.ANONYMOUS:
+            return "anonymous"
         return None if self._is_nobodys() else self.caller.user_id
 
     def user_name(self) -> str | None:

@@ -41,6 +41,20 @@ def read_login(authorization: str | None) -> tuple[str, str]:
     return user, password
 
 
+def read_bearer(authorization: str | None) -> str | None:
+    """The token of `Bearer token`, without believing it; None for another scheme, or no header.
+
+    Raises:
+        TokenInvalid: longer than any of ours.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    if len(token) > AUTHORIZATION_LENGTH_MAX:
+        raise TokenInvalid
+    return token.strip()
+
+
 def registry_for(host: str, own: Registry) -> Registry:
     """The registry that a request means: its host's when that is AWS-shaped, else its password's `own`.
 
@@ -57,5 +71,15 @@ def registry_for(host: str, own: Registry) -> Registry:
 
 def challenge(host: str, is_secure: bool) -> str:
     """The WWW-Authenticate header of a 401; the Host header is only repeated when it is one."""
+    return f'Basic realm="{_url(host, is_secure)}/",service="{SERVICE}"'
+
+
+def bearer_challenge(host: str, is_secure: bool, **more: str) -> str:
+    """The same where clients fetch tokens; `more` are `scope` and `error`, without quotes in them."""
+    said = {"realm": f"{_url(host, is_secure)}/token/", "service": SERVICE, **more}
+    return "Bearer " + ",".join(f'{name}="{value}"' for name, value in said.items())
+
+
+def _url(host: str, is_secure: bool) -> str:
     shown = host if _HOST.fullmatch(host) else "localhost"
-    return f'Basic realm="{"https" if is_secure else "http"}://{shown}/",service="{SERVICE}"'
+    return f"{'https' if is_secure else 'http'}://{shown}"

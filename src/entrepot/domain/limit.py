@@ -178,5 +178,8 @@ DEAD_JOB_HISTORY_SECONDS = 30 * 24 * 3600
 JOB_HISTORY_MAX = 1_000
 """Jobs of one kind that are done, and as many that are dead, are remembered at most."""
 
+ANONYMOUS_TOKEN_SECONDS = 300
+"""Life of a token that says nothing of who holds it. Spec: token authentication: 60 at the least."""
+
 POLICY_TEXT_LENGTH_MAX = 131_072
 """Characters of any policy document with its white space. Spec: IAM API, policyDocumentType."""

@@ -25,6 +25,8 @@ class PrincipalKind(Enum):
     """Somebody whom an identity provider vouches for, before a role is assumed; of no account."""
     SERVICE = "AWSService"
     """A service, such as `lambda.amazonaws.com`; of no account but AWS's own."""
+    ANONYMOUS = "Anonymous"
+    """Somebody who has not said who he is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class Caller:
         if self.session is None or self.session.name is None:
             return self.principal.unique_id
         return f"{self.principal.unique_id}:{self.session.name}"
+
+
+NOBODY = Caller(Principal("", "", "", PrincipalKind.ANONYMOUS), "")
+"""Who has not said who he is; of no account."""
 
 
 def root_of(account_id: str, partition: str = "aws") -> Principal:

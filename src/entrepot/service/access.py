@@ -24,7 +24,7 @@ from entrepot.domain.passage import Passage
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.evaluate import Policies, RegistryScope
 from entrepot.domain.policy.index import PolicySet
-from entrepot.domain.policy.principal import Subject, federated, root, service, session, user
+from entrepot.domain.policy.principal import ANONYMOUS, Subject, federated, root, service, session, user
 from entrepot.domain.policy.saved import SavedPolicy, with_unique_ids
 from entrepot.domain.policy.statement import Policy
 from entrepot.domain.principal import Caller, PrincipalKind
@@ -197,6 +197,8 @@ class AccessService:
             return CallerAccess(federated(principal.arn), PolicySet(), None, None, {})
         if principal.kind is PrincipalKind.SERVICE:
             return CallerAccess(service(principal.arn), PolicySet(), None, None, {})
+        if principal.kind is PrincipalKind.ANONYMOUS:
+            return CallerAccess(ANONYMOUS, PolicySet(), None, None, {})
         standing = _kept(self._standings, principal.unique_id, caller.epoch)
         if standing is None:
             loaded = await self._database.read(lambda c: load_standing(c, self._aws, principal.unique_id))

@@ -26,7 +26,7 @@ from entrepot.store.metadata import key as rows
 from entrepot.store.metadata import sealed
 from entrepot.store.metadata.base import Database
 
-SIGNING_PURPOSES = ("registry-token", "download-url", "page-token")
+SIGNING_PURPOSES = ("registry-token", "download-url", "page-token", "anonymous-token")
 
 
 class KeyService:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from entrepot.service.access import AccessService
     from entrepot.service.account_setting import AccountSettingService
+    from entrepot.service.anonymous_pull import AnonymousPullService
+    from entrepot.service.anonymous_token import AnonymousTokenService
     from entrepot.service.blob import BlobService
     from entrepot.service.context import Context
     from entrepot.service.garbage import GarbageService
@@ -77,6 +79,8 @@ class Services:
     robot_token: RobotTokenService
     robot_login: RobotLogins
     registry_login: RegistryLogins
+    anonymous_token: AnonymousTokenService
+    anonymous_pull: AnonymousPullService
     repository: RepositoryService
     repository_policy: RepositoryPolicyService
     registry_policy: RegistryPolicyService

@@ -44,6 +44,7 @@ _TARGET: Final = re.compile(
 """No encoding, no dot segments, no query: the router has nothing to decide about such a path."""
 
 _NEEDS_SERVER: Final = ("Content-Length", "Transfer-Encoding", "Expect", "Upgrade")
+_LOGINS: Final = ("Basic ", "Bearer ")
 _WITHOUT_LENGTH: Final = (204, 304)
 
 
@@ -76,7 +77,7 @@ class QuickAnswers:
         if len(block) > FIELDS_BYTES_MAX or block.find(_END) != len(block) - len(_END):
             return None
         headers = _parse(block)
-        if headers is None or not headers.get("Authorization", "").startswith("Basic "):
+        if headers is None or not headers.get("Authorization", "").startswith(_LOGINS):
             return None
         peer, host = self._peers.read(address, headers)
         return Fields(block, headers, peer, host)

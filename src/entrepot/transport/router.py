@@ -42,6 +42,7 @@ This is entrepot, a container registry with the API of Amazon ECR. It has no pag
 Start with docs/guides/getting-started.md of the source, or `entrepot --help` where it runs.
 """
 _NOT_FOUND = "Not Found: images are under /v2/, the ECR API takes POST /; GET / says what this is\n"
+_TOKENS_AT = "/token/"
 _PLAIN = {"X-Content-Type-Options": "nosniff"}
 
 
@@ -49,12 +50,21 @@ class Router:
     """Tells planes apart."""
 
     def __init__(
-        self, *, oci: Plane, downloads: Plane, aws: AwsPlane, probes: Mapping[str, Probe] | None = None
+        self,
+        *,
+        oci: Plane,
+        downloads: Plane,
+        aws: AwsPlane,
+        tokens: Plane | None = None,
+        probes: Mapping[str, Probe] | None = None,
     ) -> None:
         self._oci = oci
         self._downloads = downloads
         self._aws = aws
         self._probes = dict(probes or {})
+        self._fixed: dict[str, Plane] = dict.fromkeys(self._probes, self._answer_probe)
+        if tokens is not None:
+            self._fixed[_TOKENS_AT] = tokens
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Answer one request."""
@@ -70,8 +80,8 @@ class Router:
             return self._answer_aws  # also under /v2/, where other AWS services live
         if path.startswith("/v2/") or path == "/v2":
             return self._oci
-        if path in self._probes:
-            return self._answer_probe
+        if path in self._fixed:
+            return self._fixed[path]
         if is_aws(exchange):
             return self._answer_aws
         return _front_page if path == "/" and exchange.method in ("GET", "HEAD") else _not_found

@@ -5,6 +5,7 @@ entrepot jobs list|show|retry | policy explain | admin account create|list|root-
 admin network bind|unbind|list|dns
 admin oidc list|show|set-jwks|unset-jwks|set-ca|unset-ca | admin service-principal create|list|show|delete
 robot create|list|show|revoke|print-model
+admin anonymous-pull allow|deny|list
 k8s print-config | version
 """
 
@@ -17,6 +18,7 @@ import typer
 from entrepot import __version__
 from entrepot.app.cli.account import account
 from entrepot.app.cli.agent import agent
+from entrepot.app.cli.anonymous_pull import anonymous_pull
 from entrepot.app.cli.backup import backup, restore
 from entrepot.app.cli.connect import connect
 from entrepot.app.cli.gc import gc as collect_garbage
@@ -46,6 +48,7 @@ admin = typer.Typer(help="Change accounts and keys on the server's own machine, 
 admin.add_typer(account, name="account")
 admin.add_typer(network, name="network")
 admin.add_typer(oidc, name="oidc")
+admin.add_typer(anonymous_pull, name="anonymous-pull")
 admin.add_typer(service_principal, name="service-principal")
 admin.command()(whoami)
 app.add_typer(admin, name="admin")

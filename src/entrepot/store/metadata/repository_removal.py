@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, delete, insert, literal, select, update
 
 from entrepot.store.metadata.schema import (
+    anonymous_pull,
     blob,
     doomed_object,
     manifest,
@@ -18,7 +19,16 @@ from entrepot.store.metadata.schema import (
     upload_segment,
 )
 
-OWNED_TABLES = (tag, manifest_reference, manifest, repository_blob, resource_tag, repository_policy, upload)
+OWNED_TABLES = (
+    tag,
+    manifest_reference,
+    manifest,
+    repository_blob,
+    resource_tag,
+    repository_policy,
+    anonymous_pull,
+    upload,
+)
 """Tables with a `repository_id`, each before those that it refers to. References of indexes go with all others."""
 
 

@@ -15,23 +15,27 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qs
 
 from entrepot.auth.condition_key import IMAGE_TAG, Values
-from entrepot.auth.docker_login import challenge, read_login, registry_for
-from entrepot.domain.error import AccessDenied, QueryTooLong, RepositoryNotFound, TokenInvalid
+from entrepot.auth.docker_login import read_bearer, read_login, registry_for
+from entrepot.domain.error import AccessDenied, MissingAuthentication, QueryTooLong, RepositoryNotFound, TokenInvalid
 from entrepot.domain.passage import Passage
-from entrepot.domain.principal import Caller, Principal
+from entrepot.domain.principal import NOBODY, Caller, Principal
 from entrepot.domain.reference import Reference, Tag
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.domain.view import RepositoryView
+from entrepot.service.registry_login import USER, RegistryLogin
 from entrepot.transport.exchange import Exchange
 
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
     from entrepot.auth.failed_login import FailedLogins
-    from entrepot.service.registry_login import RegistryLogin
+    from entrepot.domain.bearer_host import BearerHosts
     from entrepot.service.services import Services
 
 View = TypeVar("View", bound=RepositoryView)
+
+_PULLING: Final = frozenset({"ecr:BatchGetImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"})
+"""All that somebody of whom nothing is known may ever do."""
 
 _NOTHING: Final = RepositoryName("")
 """No repository has this name: a view of it reads the caller's epoch and nothing else."""
@@ -46,11 +50,12 @@ class Call:
     __slots__ = ("_query", "caller", "exchange", "login", "parameters", "passage", "registry")
 
     def __init__(
-        self, exchange: Exchange, login: RegistryLogin, registry: Registry, passage: Passage | None = None
+        self, exchange: Exchange, login: RegistryLogin | None, registry: Registry, passage: Passage | None = None
     ) -> None:
         self.exchange = exchange
         self.login = login
-        self.caller = login.caller
+        """None: nobody knows who asks."""
+        self.caller = NOBODY if login is None else login.caller
         self.registry = registry
         self.passage = passage
         """The private endpoint that it came in through."""
@@ -128,12 +133,17 @@ class Call:
 class Access:
     """Turns exchanges into calls and asks the authorizer."""
 
-    def __init__(self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
+    def __init__(
+        self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins, bearer_hosts: BearerHosts
+    ) -> None:
         self._logins = services.registry_login
         self._authorizer = authorizer
         self._repositories = services.repository
         self._passages = services.passage
         self._failed_logins = failed_logins
+        self._bearer_hosts = bearer_hosts
+        self._nobodys_tokens = services.anonymous_token
+        self._anonymous_pull = services.anonymous_pull
 
     async def open(self, exchange: Exchange) -> Call:
         """Authenticate; nothing of the body is read.
@@ -146,13 +156,27 @@ class Access:
         gate, address = exchange.peer.gate, exchange.peer.address
         passage = await self._passages.open(gate, address) if gate else None
         self._failed_logins.check(address)
+        here = self._bearer_hosts.registry_of(exchange.host)
         try:
-            user, password = read_login(exchange.headers.get("Authorization"))
-            login = await self._logins.log_in(user, password, address)
+            login = await self._login(exchange.headers.get("Authorization"), here, address)
         except TokenInvalid:
             self._failed_logins.count(address)
             raise
-        return Call(exchange, login, registry_for(exchange.host, login.registry), passage)
+        own = login.registry if login else here
+        if own is None:
+            raise MissingAuthentication
+        return Call(exchange, login, registry_for(exchange.host, own), passage)
+
+    async def _login(self, authorization: str | None, here: Registry | None, address: str) -> RegistryLogin | None:
+        """Who logs in, None with a token of nobody; Bearer counts only on Bearer hosts, of whose registry `here` is."""
+        text = None if here is None else read_bearer(authorization)
+        if text is None or here is None:
+            user, password = read_login(authorization)
+            return await self._logins.log_in(user, password, address)
+        if self._nobodys_tokens.is_one(text):
+            self._nobodys_tokens.verify(text, here)
+            return None
+        return await self._logins.log_in(USER, text, address)
 
     async def epoch(self, call: Call) -> int | None:
         """The access epoch of the caller's account now, without a look at any repository."""
@@ -175,8 +199,11 @@ class Access:
         """What `read` finds in the repository `name`, for a caller who may do one of `actions` to it.
 
         Raises:
+            MissingAuthentication: nobody knows who asks, and the repository is not open to everybody.
             TokenExpired, AccessDenied, RepositoryNotFound: in this order.
         """
+        if call.login is None:
+            return await self._look_as_nobody(call, name, actions, read)
         if call.account_id != call.registry.account_id:
             await self._permit_one(call, await self.epoch(call), actions, name)
         view = await read()
@@ -197,6 +224,23 @@ class Access:
         view = await self.look(call, name, actions, read)
         if view.repository is not None and view.repository.seal is not None:
             await self._repositories.check_key(view.repository)
+        return view
+
+    async def _look_as_nobody(
+        self, call: Call, name: RepositoryName, actions: tuple[str, ...], read: Callable[[], Awaitable[View]]
+    ) -> View:
+        """The same for who has not said who he is: by the repository's setting, unless a policy denies it to all.
+
+        What is not open is not looked at, so that neither answer nor time tells whether it exists.
+        """
+        if not _PULLING.issuperset(actions) or not await self._anonymous_pull.is_open(call.registry, name):
+            raise MissingAuthentication
+        view, arn = await read(), call.registry.repository_arn(name)
+        if view.repository is None:
+            raise MissingAuthentication
+        for action in actions:
+            if not await self._authorizer.lacks_only_a_grant(call.caller, action, arn, call, view):
+                raise MissingAuthentication
         return view
 
     def _recalls(self, call: Call, actions: tuple[str, ...], view: RepositoryView) -> bool:
@@ -230,8 +274,11 @@ class Access:
         """The caller, as of `epoch` of their account.
 
         Raises:
+            MissingAuthentication: nobody knows who it is.
             TokenExpired: the token has been revoked since it was last looked at.
         """
+        if call.login is None:
+            raise MissingAuthentication
         return await self._logins.confirm(call.login, epoch)
 
     async def permit(
@@ -242,14 +289,10 @@ class Access:
         `view` is what was read of the one repository that is named, if it was.
 
         Raises:
+            MissingAuthentication: nobody knows who asks.
             TokenExpired: the token has been revoked since it was last looked at.
             AccessDenied.
         """
         caller = await self.confirm(call, epoch)
         arns = [call.registry.repository_arn(name) for name in names]
         await self._authorizer.check(caller, action, arns, call, view)
-
-
-def challenge_of(exchange: Exchange) -> str:
-    """The WWW-Authenticate header that fits this request's listener and host."""
-    return challenge(exchange.host, exchange.peer.is_secure)

@@ -48,8 +48,8 @@ class BlobHandlers:
         view = await self._access.look_inside(
             call, repository, actions, lambda: self._blobs.view(call.account_id, call.registry, repository, digest)
         )
-        if view.blob is None:
-            raise BlobNotFound(repository, digest)
+        if view.blob is None or (call.login is None and not view.blob.is_referenced):
+            raise BlobNotFound(repository, digest)  # nobody known keeps alive what no image has
         await self._blobs.promise(view)
         return await send_blob(call.exchange, self._blobs, view.blob)
 

@@ -19,40 +19,40 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import structlog
-from aiohttp.web import Response
-
-from entrepot.domain.error import MissingAuthentication, RegistryError, Unauthenticated
+from entrepot.auth.docker_login import bearer_challenge, challenge
+from entrepot.domain.error import MissingAuthentication, NameInvalid, Unauthenticated
+from entrepot.domain.repository import parse_repository_name
 from entrepot.transport.body import BodyBroken
 from entrepot.transport.exchange import Answer, Exchange, NotQuick
-from entrepot.transport.oci import answer, error
-from entrepot.transport.oci.access import Access, Call, challenge_of
+from entrepot.transport.oci import error
+from entrepot.transport.oci.access import Access, Call
 from entrepot.transport.oci.blob import BlobHandlers
 from entrepot.transport.oci.catalog import CatalogHandlers
 from entrepot.transport.oci.manifest import ManifestHandlers
 from entrepot.transport.oci.referrer import ReferrerHandlers
+from entrepot.transport.oci.refusal import refusal
 from entrepot.transport.oci.tag import TagHandlers
 from entrepot.transport.oci.upload import UploadHandlers
 
 if TYPE_CHECKING:
-    from entrepot.auth.authorize import Authorizer
-    from entrepot.auth.failed_login import FailedLogins
+    from entrepot.domain.bearer_host import BearerHosts
     from entrepot.service.services import Services
-
-log = structlog.get_logger(__name__)
 
 Handler = Callable[[Call, str, str], Awaitable[Answer]]
 """Called with the repository name and the reference as they stand in the path, both unchecked."""
 
 PREFIX = "/v2/"
 
+_OPEN_TO_ALL = {(kind, method) for kind in ("manifest", "blob") for method in ("GET", "HEAD")}
+"""What somebody of whom nothing is known may ask at all."""
+
 
 class OciPlane:
     """Answers requests under `/v2/`."""
 
-    def __init__(self, services: Services, authorizer: Authorizer, failed_logins: FailedLogins) -> None:
-        self._access = Access(services, authorizer, failed_logins)
-        self._table = routes(services, self._access)
+    def __init__(self, services: Services, access: Access, bearer_hosts: BearerHosts) -> None:
+        self._access, self._bearer_hosts = access, bearer_hosts
+        self._table = routes(services, access)
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Answer one request; never raises but for a broken connection or an attempt that must wait."""
@@ -61,15 +61,39 @@ class OciPlane:
         except (BodyBroken, ConnectionError, NotQuick):
             raise
         except Exception as raised:  # noqa: BLE001 (the border of this plane: nothing gets past it unanswered)
-            return _refusal(exchange, raised)
+            return refusal(exchange, raised, self._challenge_of)
 
     async def _answer(self, exchange: Exchange) -> Answer:
         call = await self._access.open(exchange)
         kind, name, reference = parse_path(exchange.path)
+        if call.login is None and (kind, exchange.method) not in _OPEN_TO_ALL:
+            raise MissingAuthentication
         methods = self._table[kind]
         if (handler := methods.get(exchange.method)) is None:
             raise error.MethodNotAllowed(tuple(methods))
         return await handler(call, name, reference)
+
+    def _challenge_of(self, exchange: Exchange, raised: Unauthenticated) -> str:
+        """The WWW-Authenticate header that fits this request's listener and host, and what it was about."""
+        is_secure = exchange.peer.is_secure
+        if self._bearer_hosts.registry_of(exchange.host) is None:
+            return challenge(exchange.host, is_secure)
+        about = {"scope": scope} if (scope := _scope(exchange)) else {}
+        if "Authorization" in exchange.headers:
+            about["error"] = "insufficient_scope" if isinstance(raised, MissingAuthentication) else "invalid_token"
+        return bearer_challenge(exchange.host, is_secure, **about)
+
+
+def _scope(exchange: Exchange) -> str | None:
+    """What a token would be needed for, if that can be said."""
+    try:
+        kind, name, _ = parse_path(exchange.path)
+        if kind == "catalog":
+            return "registry:catalog:*"
+        action = "pull" if exchange.method in ("GET", "HEAD") and kind != "upload" else "pull,push"
+        return f"repository:{parse_repository_name(name)}:{action}"
+    except (error.RouteUnknown, NameInvalid):
+        return None
 
 
 def routes(services: Services, access: Access) -> dict[str, dict[str, Handler]]:
@@ -124,20 +148,3 @@ def parse_path(path: str) -> tuple[str, str, str]:
 
 
 _BY_NOUN = {"manifests": "manifest", "blobs": "blob", "referrers": "referrers"}
-
-
-def _refusal(exchange: Exchange, raised: Exception) -> Response:
-    if isinstance(raised, MissingAuthentication):
-        headers = {**answer.BASE, "WWW-Authenticate": challenge_of(exchange)}
-        return Response(status=401, headers=headers, text="Not Authorized\n")
-    if isinstance(raised, RegistryError):
-        response = answer.from_message(error.answer(raised))
-        if isinstance(raised, Unauthenticated):
-            response.headers["WWW-Authenticate"] = challenge_of(exchange)
-        return response
-    if isinstance(raised, error.MethodNotAllowed):
-        return answer.from_message(error.not_allowed(raised))
-    if isinstance(raised, error.RouteUnknown):
-        return answer.from_message(error.no_route())
-    log.error("oci.failed", request_id=exchange.id, method=exchange.method, path=exchange.path, exc_info=raised)
-    return answer.from_message(error.unexpected(exchange.id))

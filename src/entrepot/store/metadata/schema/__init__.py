@@ -34,7 +34,13 @@ from entrepot.store.metadata.schema.iam import (
 from entrepot.store.metadata.schema.image import blob, manifest, manifest_reference, repository_blob, tag
 from entrepot.store.metadata.schema.kms import kms_alias, kms_grant, kms_key, kms_key_version, kms_tag
 from entrepot.store.metadata.schema.operation import collection_hold, event, job, maintenance, set_aside_row
-from entrepot.store.metadata.schema.repository import registry_policy, repository, repository_policy, resource_tag
+from entrepot.store.metadata.schema.repository import (
+    anonymous_pull,
+    registry_policy,
+    repository,
+    repository_policy,
+    resource_tag,
+)
 from entrepot.store.metadata.schema.robot import robot_token
 from entrepot.store.metadata.schema.upload import doomed_object, file_store, upload, upload_segment
 from entrepot.store.metadata.schema.vpc import ec2_tag, network, vpc_endpoint, vpc_endpoint_subnet, vpc_subnet
@@ -43,6 +49,7 @@ __all__ = [
     "access_key",
     "account",
     "account_alias",
+    "anonymous_pull",
     "blob",
     "collection_hold",
     "doomed_object",

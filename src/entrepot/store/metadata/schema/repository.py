@@ -35,6 +35,14 @@ repository_policy = Table(
     Column("principals", Text, nullable=False),  # JSON object: each user's or role's ARN in it, its unique id
 )
 
+anonymous_pull = Table(
+    "anonymous_pull",
+    metadata,
+    Column("repository_id", Long, ForeignKey(repository.c.id), primary_key=True),
+    Column("created_at", Long, nullable=False),
+)
+"""Repositories that everybody may pull from."""
+
 registry_policy = Table(
     "registry_policy",
     metadata,
