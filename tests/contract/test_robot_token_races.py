@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection
@@ -169,10 +170,26 @@ async def test_what_cannot_be_made(first: Worker, roles: IamRoleService, clock: 
             await first.tokens.create(wanted(role=role))
     with pytest.raises(ValidationFailed):
         await first.tokens.create(wanted(role=f"arn:aws:iam::{ACCOUNT}:user/{ROLE}"))
-    await roles.update_trust(ACCOUNT, ROLE, trust(Principal={"AWS": ACCOUNT}))
-    with pytest.raises(RobotRoleUnusable):
-        await first.tokens.create(wanted())
+    for principal in ({"AWS": ACCOUNT}, {"AWS": "*"}, "*", {"Service": "*"}, {"Service": "ecs-tasks.amazonaws.com"}):
+        await roles.update_trust(ACCOUNT, ROLE, trust(Principal=principal))
+        with pytest.raises(RobotRoleUnusable):
+            await first.tokens.create(wanted())
     assert (await first.tokens.list(REGISTRY, PageRequest(10))).items == []
+
+
+async def test_what_has_expired_makes_room_and_goes(first: Worker, clock: Clock) -> None:
+    few = RobotTokenService(first.database, Context(now=lambda: clock.now), 1)
+    await few.create(wanted("short", expires_at=clock.now + timedelta(minutes=1)))
+    with pytest.raises(LimitExceeded):
+        await few.create(wanted("next"))
+    clock.forward(minutes=2)
+    await few.create(wanted("next"))
+    assert [one.status.value for one in (await few.list(REGISTRY, PageRequest(9))).items] == ["ACTIVE", "EXPIRED"]
+    clock.forward(days=29)
+    assert await few.purge_ended() == 0
+    clock.forward(days=2)
+    assert await few.purge_ended() == 1
+    assert [one.wanted.name for one in (await few.list(REGISTRY, PageRequest(9))).items] == ["next"]
 
 
 async def test_a_password_that_was_never_given(first: Worker) -> None:

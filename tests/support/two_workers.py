@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import boto3
+import botocore.session
 
+from entrepot.transport.aws.model import OWN_DATA
 from tests.support.registry_client import Answer, RegistryClient, exchange
 from tests.support.server import REGION, Server
 from tests.support.signing import signed
@@ -24,8 +26,10 @@ _TARGET = "AmazonEC2ContainerRegistry_V20150921"
 
 
 def client_of(server: Server, service: str, credentials: Credentials) -> Any:
-    """boto3 with somebody's credentials."""
-    return boto3.client(
+    """boto3 with somebody's credentials; it knows our own service too."""
+    session = botocore.session.Session()
+    session.get_component("data_loader").search_paths.append(str(OWN_DATA))
+    return boto3.Session(botocore_session=session).client(
         service,
         endpoint_url=server.url,
         region_name=REGION,

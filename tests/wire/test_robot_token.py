@@ -294,6 +294,6 @@ async def test_revoked_tokens_do_not_shut_their_address_out(wary: tuple[AwsWorld
         assert is_over(await get(robot.oci))
     assert (await get(other.oci)).status == 200
     world.registry.clock.advance(31 * 24 * 3600)
-    assert await service_of(world).purge_revoked() == 1
+    assert await service_of(world).purge_ended() == 1
     answer = await get(robot.oci)
     assert (answer.status, answer.codes) == (401, ["UNAUTHORIZED"])

@@ -47,10 +47,10 @@ async def _remove_garbage(services: Services) -> Result:
 
 
 async def _purge_tokens(services: Services) -> Result:
-    """Registry tokens that have expired, and robot tokens that were revoked long ago."""
+    """Registry tokens that have expired, and robot tokens that ended long ago."""
     return {
         "removed": await services.registry_token.purge_expired(),
-        "removedRobotTokens": await services.robot_token.purge_revoked(),
+        "removedRobotTokens": await services.robot_token.purge_ended(),
     }
 
 

@@ -19,6 +19,7 @@ _SECRET_KEYS = re.compile(r"authorization|password|secret|token$|signature|maste
 _SECRET_TEXT = re.compile(
     r"(?i)((?:signature|x-amz-security-token|password)=)[^&\s\"']+"
     r"|(://[^/\s:@]*:)[^/@\s]+(?=@)"  # of a URL's user
+    r"|(entr_[A-Z2-7]{16})[A-Z2-7]{55}"  # of a robot token, whose id may be shown
 )
 _HIDDEN = "[hidden]"
 
@@ -60,7 +61,7 @@ def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def without_secrets(text: str) -> str:
     """A text in which what looks like a secret is hidden."""
-    return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2]}{_HIDDEN}", text)
+    return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2] or found[3]}{_HIDDEN}", text)
 
 
 def reason_of(error: BaseException) -> str:

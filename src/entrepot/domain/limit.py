@@ -81,14 +81,14 @@ TOKEN_LIFETIME_SECONDS = 12 * 3600
 """Life of a registry token. Spec: ECR user guide, private registry authentication."""
 
 ROBOT_TOKENS_MAX = 1_000
-"""Robot tokens of one registry that were not revoked."""
+"""Valid robot tokens of one registry."""
 
 ROBOT_TOKEN_SECONDS_MAX = 3_660 * 24 * 3600
 """Longest life of a robot token that has an end: ten years."""
 
-REVOKED_ROBOT_TOKEN_RETENTION_SECONDS = 30 * 24 * 3600
-"""Robot tokens are kept for this long after they were revoked: who uses one hears that it is over, and is not counted
-among those who try false passwords."""
+ENDED_ROBOT_TOKEN_RETENTION_SECONDS = 30 * 24 * 3600
+"""Robot tokens are kept for this long after they were revoked or expired: who uses one hears that it is over, and is
+not counted among those who try false passwords."""
 
 DOWNLOAD_URL_LIFETIME_SECONDS = 3600
 """Life of a download URL of GetDownloadUrlForLayer."""

@@ -32,6 +32,7 @@ TRUSTED_SERVICE: Final = "robot-tokens.entrepot"
 SESSION_PREFIX: Final = "robot/"
 """What the session of a robot token is called, before its name: no session that STS makes can have a slash."""
 
+_ID: Final = slice(5, 21)
 _CHECKSUM_LENGTH: Final = 7
 _FORM: Final = re.compile(r"entr_([A-Z2-7]{16})[A-Z2-7]{55}")
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -206,6 +207,11 @@ def read_password(password: str) -> str:
     if match is None or _checksum(password[:-_CHECKSUM_LENGTH]) != password[-_CHECKSUM_LENGTH:]:
         raise TokenInvalid
     return match[1]
+
+
+def claimed_id(password: str) -> str:
+    """What stands where the id is; of a password that is right, the id."""
+    return password[_ID]
 
 
 def password_hash(password: str) -> bytes:

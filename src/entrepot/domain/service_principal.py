@@ -23,6 +23,7 @@ from entrepot.domain.identity import KeyUse, OperatorError
 from entrepot.domain.policy.fault import PolicyInvalid
 from entrepot.domain.policy.principal import Kind, parse_name
 from entrepot.domain.policy.resource import PARTITIONS, ArnPattern, check_resource
+from entrepot.domain.robot_token import TRUSTED_SERVICE
 
 ARN_LENGTH_MAX: Final = 2_048
 """Characters of a source ARN, and of a pattern."""
@@ -71,8 +72,10 @@ def check_name(name: str) -> None:
     """Check the name of a service.
 
     Raises:
-        ServicePrincipalInvalid: policies could not name it.
+        ServicePrincipalInvalid: policies could not name it, or it is the server's own.
     """
+    if name == TRUSTED_SERVICE:
+        raise ServicePrincipalInvalid(f"{name} is this server itself: roles that trust it are for robot tokens")
     if not is_name(name):
         raise ServicePrincipalInvalid(
             f"{name[:NAME_LENGTH_MAX]} is no name of a service: lower case, with dots, such as lambda.amazonaws.com"

@@ -20,7 +20,7 @@ from entrepot.service.robot_login import RobotLogin, RobotLogins
 USER: Final = "AWS"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class RegistryLogin:
     """What proved who calls, and who that was when it was last looked at."""
 

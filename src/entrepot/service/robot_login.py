@@ -20,7 +20,7 @@ from entrepot.domain.principal import Caller
 from entrepot.domain.registry import Registry
 from entrepot.domain.robot_token import (
     RobotStatus,
-    RobotUse,
+    claimed_id,
     password_hash,
     read_password,
     robot_identity,
@@ -37,8 +37,8 @@ KNOWN_MICROS: Final = 60_000_000
 """What is remembered is read again after a minute: a trust policy may speak of the time."""
 
 
-class RobotUseLog(NoteLog[str, RobotUse]):
-    """The last use of each token that was not written yet."""
+class RobotUseLog(NoteLog[str, tuple[int, str]]):
+    """The last use of each token that was not written yet: microseconds UTC, and the address."""
 
     def __init__(self, database: Database, context: Context) -> None:
         super().__init__(database, context, rows.record_uses)
@@ -74,19 +74,17 @@ class RobotLogins:
             TokenInvalid: not one of ours, or of another user's name than `AWS` and the token's.
             TokenExpired: it was, or its role is not to be had any more.
         """
-        token_id = read_password(password)
-        now = self._context.now()
-        micros = to_micros(now)
-        login = self._known.get(token_id)
-        if login is None or not 0 <= micros - login.read_at < KNOWN_MICROS:
-            login = await self._load(token_id, password)
+        now = self._context.now_micros()
+        login = self._known.get(claimed_id(password))
+        if login is None or not 0 <= now - login.read_at < KNOWN_MICROS:
+            login = await self._load(read_password(password), password)
         elif not hmac.compare_digest(login.password_hash, password_hash(password)):
             raise TokenInvalid
         if user not in ("AWS", login.user):
             raise TokenInvalid
-        if login.expires_at is not None and login.expires_at <= micros:
+        if login.expires_at is not None and login.expires_at <= now:
             raise TokenExpired
-        self.uses.note(token_id, RobotUse(now, address))
+        self.uses.note(login.token_id, (now, address))
         return login
 
     async def confirm(self, login: RobotLogin, caller: Caller, epoch: int | None) -> Caller:

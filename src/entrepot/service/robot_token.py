@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 from entrepot.domain.error import InvalidParameter, LimitExceeded
 from entrepot.domain.iam import parse_role_arn
 from entrepot.domain.limit import (
-    REVOKED_ROBOT_TOKEN_RETENTION_SECONDS,
+    ENDED_ROBOT_TOKEN_RETENTION_SECONDS,
     ROBOT_TOKEN_SECONDS_MAX,
     ROBOT_TOKENS_MAX,
 )
 from entrepot.domain.page import Page, PageRequest, cut_page
 from entrepot.domain.policy.document import Kind
 from entrepot.domain.policy.evaluate import Policies, Request, evaluate
-from entrepot.domain.policy.principal import service
+from entrepot.domain.policy.principal import Grant, service
 from entrepot.domain.policy.saved import SavedPolicy
 from entrepot.domain.registry import Registry
 from entrepot.domain.robot_error import RobotRoleUnusable, RobotTokenAlreadyExists, RobotTokenNotFound
@@ -45,9 +45,10 @@ from entrepot.service.iam.entity import begin_change
 from entrepot.store.metadata import robot_token as rows
 from entrepot.store.metadata.base import Database, from_micros, to_micros
 from entrepot.store.metadata.iam_role import find_role
+from entrepot.store.metadata.maintenance import own
 
 PURGE_BATCH = 1_000
-"""Revoked rows that go in one transaction."""
+"""Ended rows that go in one transaction."""
 _MICROS = 1_000_000
 _ASSUME = "sts:AssumeRole"
 
@@ -112,12 +113,12 @@ class RobotTokenService:
 
         return self._shown(await self._database.write(change))
 
-    async def purge_revoked(self) -> int:
-        """Delete the tokens that were revoked some time ago, a batch in each transaction; how many went."""
-        before = self._context.now_micros() - REVOKED_ROBOT_TOKEN_RETENTION_SECONDS * _MICROS
-        purged = 0
+    async def purge_ended(self) -> int:
+        """Delete the tokens that were revoked or expired some time ago, a batch in a transaction; how many went."""
+        before = self._context.now_micros() - ENDED_ROBOT_TOKEN_RETENTION_SECONDS * _MICROS
+        database, purged = own(self._database), 0
         while True:
-            count = await self._database.write(lambda connection: rows.delete_revoked(connection, before, PURGE_BATCH))
+            count = await database.write(lambda connection: rows.delete_ended(connection, before, PURGE_BATCH))
             purged += count
             if count < PURGE_BATCH:
                 return purged
@@ -130,8 +131,8 @@ class RobotTokenService:
             if earlier.expires_at is None or earlier.expires_at > now:
                 raise RobotTokenAlreadyExists(registry, wanted.name)
             rows.revoke(connection, earlier.id, now)
-        if rows.count_tokens(connection, registry) >= self._tokens_max:
-            raise LimitExceeded(f"A registry can have at most {self._tokens_max} robot tokens")
+        if rows.count_valid(connection, registry, now) >= self._tokens_max:
+            raise LimitExceeded(f"A registry can have at most {self._tokens_max} valid robot tokens")
         expires_at = None if wanted.expires_at is None else to_micros(wanted.expires_at)
         row = rows.RobotTokenRow(token_id, wanted, role_id, password_hash(password), now, expires_at)
         if not rows.insert_token(connection, row):
@@ -169,7 +170,10 @@ def status_of(row: rows.RobotTokenRow, now: datetime) -> RobotStatus:
 
 
 def trusts_robot(trust: SavedPolicy, wanted: NewRobotToken, now: datetime) -> bool:
-    """Whether a role's trust policy lets robot tokens assume it, as the condition keys of this one are."""
+    """Whether a role's trust policy lets robot tokens assume it, by name, as the condition keys of this one are.
+
+    What it says to everybody is meant for those who sign: a role that was never meant for robots is not theirs.
+    """
     registry = wanted.registry
     context = {
         "aws:currenttime": (f"{now:%Y-%m-%dT%H:%M:%SZ}",),
@@ -180,7 +184,8 @@ def trusts_robot(trust: SavedPolicy, wanted: NewRobotToken, now: datetime) -> bo
         "aws:sourcearn": (robot_arn(registry, wanted.name),),
     }
     request = Request(service(TRUSTED_SERVICE), _ASSUME, wanted.role_arn, registry.account_id, context)
-    return evaluate(request, Policies(resource=saved_set("trust policy", trust, Kind.TRUST))).is_allowed
+    decision = evaluate(request, Policies(resource=saved_set("trust policy", trust, Kind.TRUST)))
+    return decision.is_allowed and any(match.grant & Grant.DIRECT for match in decision.decided_by)
 
 
 def _check_end(expires_at: datetime | None, now: datetime) -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from entrepot.app import logs
+from entrepot.domain.robot_token import new_password
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,11 @@ def test_secrets_in_texts_are_hidden() -> None:
 def test_passwords_in_urls_are_hidden() -> None:
     text = "postgresql://entrepot:abc@db/x and http://127.0.0.1:5000/v2/a@sha256:ff"
     assert logs.without_secrets(text) == "postgresql://entrepot:[hidden]@db/x and http://127.0.0.1:5000/v2/a@sha256:ff"
+
+
+def test_robots_passwords_are_hidden() -> None:
+    password = new_password("ABCDEFGHIJKLMNOP", bytes(30))
+    assert logs.without_secrets(f"login with {password}.") == "login with entr_ABCDEFGHIJKLMNOP[hidden]."
 
 
 def test_names_that_only_look_alike_stay() -> None:

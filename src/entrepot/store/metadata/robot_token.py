@@ -13,7 +13,7 @@ from entrepot.domain.iam import EntityKind
 from entrepot.domain.policy.saved import SavedPolicy
 from entrepot.domain.registry import Registry
 from entrepot.domain.robot_token import NewRobotToken, RobotScope, RobotUse
-from entrepot.store.metadata.base import from_micros, from_optional_micros, insert, to_micros
+from entrepot.store.metadata.base import from_micros, from_optional_micros, insert
 from entrepot.store.metadata.iam_role import record_role_uses
 from entrepot.store.metadata.schema import account, iam_entity, iam_role, robot_token
 
@@ -95,9 +95,10 @@ def list_tokens(connection: Connection, registry: Registry, after: str, limit: i
     return [_to_row(row) for row in connection.execute(wanted)]
 
 
-def count_tokens(connection: Connection, registry: Registry) -> int:
-    """How many of a registry were not revoked."""
-    return connection.scalar(select(func.count()).select_from(robot_token).where(*_held(registry))) or 0
+def count_valid(connection: Connection, registry: Registry, now_micros: int) -> int:
+    """How many of a registry were neither revoked nor have expired."""
+    is_valid = _COLUMNS.expires_at.is_(None) | (_COLUMNS.expires_at > now_micros)
+    return connection.scalar(select(func.count()).select_from(robot_token).where(*_held(registry), is_valid)) or 0
 
 
 def revoke(connection: Connection, token_id: str, now_micros: int) -> None:
@@ -105,19 +106,23 @@ def revoke(connection: Connection, token_id: str, now_micros: int) -> None:
     connection.execute(update(robot_token).where(_COLUMNS.id == token_id).values(revoked_at=now_micros))
 
 
-def delete_revoked(connection: Connection, before_micros: int, limit: int) -> int:
-    """Delete at most `limit` tokens that were revoked before a time, oldest first; how many went."""
-    old = select(_COLUMNS.id).where(_COLUMNS.revoked_at < before_micros).order_by(_COLUMNS.revoked_at).limit(limit)
+def delete_ended(connection: Connection, before_micros: int, limit: int) -> int:
+    """Delete at most `limit` tokens that were revoked or expired before a time; how many went."""
+    is_old = (_COLUMNS.revoked_at < before_micros) | (_COLUMNS.expires_at < before_micros)
+    old = select(_COLUMNS.id).where(is_old).order_by(_COLUMNS.id).limit(limit)
     return connection.execute(delete(robot_token).where(_COLUMNS.id.in_(old.scalar_subquery()))).rowcount
 
 
-def record_uses(connection: Connection, uses: Iterable[tuple[str, RobotUse]]) -> None:
-    """Write last uses of tokens by id, and of their roles, where they are later. Voids nothing."""
+def record_uses(connection: Connection, uses: Iterable[tuple[str, tuple[int, str]]]) -> None:
+    """Write last uses of tokens by id (microseconds UTC, address), and of their roles, where they are later.
+
+    Voids nothing.
+    """
     noted = dict(uses)
-    values = [{"token_id": one, "at": to_micros(use.at), "address": use.address} for one, use in noted.items()]
+    values = [{"token_id": one, "at": at, "address": address} for one, (at, address) in noted.items()]
     connection.execute(_RECORD_USE, values)
     roles = connection.execute(select(_COLUMNS.id, _COLUMNS.role_id, _COLUMNS.region).where(_COLUMNS.id.in_(noted)))
-    record_role_uses(connection, [(row.role_id, noted[row.id].at, row.region) for row in roles])
+    record_role_uses(connection, [(row.role_id, from_micros(noted[row.id][0]), row.region) for row in roles])
 
 
 def _held(registry: Registry) -> tuple[ColumnElement[bool], ...]:

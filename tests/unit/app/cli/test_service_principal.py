@@ -84,6 +84,7 @@ def test_a_secret_is_shown_once(run: Command) -> None:
     [
         ("create", "lambda", "--source-arn", FUNCTIONS),
         ("create", LAMBDA, "--source-arn", "*"),
+        ("create", "robot-tokens.entrepot", "--source-arn", FUNCTIONS),
         ("show", LAMBDA),
         ("delete", LAMBDA),
         ("delete", "AKIA"),
