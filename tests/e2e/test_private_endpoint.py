@@ -9,20 +9,27 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.image_layout import ImageLayout
 from tests.support.namespace import SERVER_ADDRESS
+from tests.support.page import shell_script
 from tests.support.poll import wait_until
-from tests.support.private_host import ADDRESSES, NETWORK, PRIVATE_ADDRESS, private_host, set_hosts
+from tests.support.private_host import ADDRESSES, PRIVATE_ADDRESS, private_host, set_hosts
 from tests.support.programs import NAMESPACES, require
 from tests.support.server import PROGRAM, REGION
 from tests.support.world import API_HOST, HOST, World, aws_program
 
-VPC, SUBNET = "vpc-0123456789abcdef0", "subnet-0123456789abcdef0"
 REPOSITORIES = ("private/one", "private/two", "private/three")
+
+
+PAGE = "private-endpoints.md"
+MAKE = ("Say where the network is", "Make the endpoints", "Names")
+KEEP = '\necho "vpc=$vpc subnet=$subnet api=$api dkr=$dkr" > names\n'
+"""Remembers what later sections of the page need."""
 
 
 @dataclass
@@ -31,12 +38,25 @@ class Place:
 
     world: World
     private: World
-    api: str = ""
-    dkr: str = ""
+    directory: Path
 
-    def network(self, *words: str) -> str:
-        """`entrepot admin network …` beside the server."""
-        return self.world.do(PROGRAM, "admin", "network", *words, "--data-dir", self.world.directory / "data")
+    def follow(self, *sections: str) -> None:
+        """Do what the page says."""
+        environment = {
+            "AWS_ENDPOINT_URL_EC2": f"https://{API_HOST}",
+            "ENTREPOT_DATA_DIR": str(self.world.directory / "data"),
+            "HOME": str(self.directory),
+            "PATH": f"{PROGRAM.parent}:/usr/sbin:/usr/bin:/sbin:/bin",
+        }
+        known = "touch names; . ./names\n"
+        script = f"cd {self.directory}\n{known}{shell_script(PAGE, *sections)}{KEEP}"
+        self.world.do("bash", "-c", script, env=environment)
+
+    @property
+    def endpoints(self) -> tuple[str, str]:
+        """Of the API and of images."""
+        names = dict(word.split("=") for word in (self.directory / "names").read_text().split())
+        return names["api"], names["dkr"]
 
     def ec2(self, *words: str) -> Any:
         """`aws ec2 …` from outside."""
@@ -45,53 +65,26 @@ class Place:
         )
         return json.loads(printed) if printed.strip() else None
 
-    def create(self, service: str) -> str:
-        made = self.ec2(
-            "create-vpc-endpoint",
-            "--vpc-id",
-            VPC,
-            "--vpc-endpoint-type",
-            "Interface",
-            "--service-name",
-            f"com.amazonaws.{REGION}.{service}",
-            "--subnet-ids",
-            SUBNET,
-        )
-        endpoint_id: str = made["VpcEndpoint"]["VpcEndpointId"]
-        return endpoint_id
-
-    def endpoints(self) -> list[Any]:
-        found: list[Any] = self.ec2("describe-vpc-endpoints")["VpcEndpoints"]
-        return found
-
-    def are_available(self) -> bool:
-        return [one["State"] for one in self.endpoints()] == ["available", "available"]
-
-    def allow(self, *statements: dict[str, Any]) -> None:
-        """Give both endpoints a policy."""
-        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        for endpoint in (self.api, self.dkr):
-            self.ec2("modify-vpc-endpoint", "--vpc-endpoint-id", endpoint, "--policy-document", document)
+    def close(self) -> None:
+        """Delete the endpoints, and see that nobody comes in any more."""
+        self.ec2("delete-vpc-endpoints", "--vpc-endpoint-ids", *self.endpoints)
+        wait_until(lambda: not self.ec2("describe-vpc-endpoints")["VpcEndpoints"], seconds=60, what="their end")
+        assert self.private.run("curl", "-sk", "--max-time", "5", f"https://{ADDRESSES[0]}/healthz").returncode != 0
 
 
 @pytest.fixture
 def place(world: World, images: ImageLayout) -> Iterator[Place]:
+    """The page was followed as far as the names."""
     require(*NAMESPACES, "skopeo", "curl")
     world.login("skopeo", "login")
     for repository in REPOSITORIES:
         world.push(images, "busybox", f"{world.create(repository)}:v1")
     with private_host(world) as private:
-        made = Place(world, private)
-        addresses = [word for one in ADDRESSES for word in ("--address", one)]
-        made.network("bind", SUBNET, "--vpc", VPC, "--cidr", NETWORK, *addresses)
-        made.api, made.dkr = made.create("ecr.api"), made.create("ecr.dkr")
-        wait_until(made.are_available, seconds=60, what="available endpoints")
-        set_hosts(private, made.network("dns"))
+        made = Place(world, private, world.scratch())
+        made.follow(*MAKE)
+        set_hosts(private, (made.directory / "hosts").read_text())
         yield made
-        made.ec2("delete-vpc-endpoints", "--vpc-endpoint-ids", made.api, made.dkr)
-        wait_until(lambda: not made.endpoints(), seconds=60, what="the end of the endpoints")
-        assert private.run("curl", "-sk", "--max-time", "5", f"https://{ADDRESSES[0]}/healthz").returncode != 0
-        made.network("unbind", SUBNET)
+        made.close()
     for repository in REPOSITORIES:
         world.aws("delete-repository", "--repository-name", repository, "--force")
 
@@ -106,6 +99,14 @@ def pulls(host: World, repository: str) -> bool:
 def describes(host: World, repository: str) -> bool:
     """Whether `aws ecr describe-images` answers a host; what hinders it can only be a denial."""
     words = ("describe-images", "--repository-name", repository, "--region", REGION)
+    answered = host.run(aws_program(), "ecr", *words)
+    assert answered.returncode == 0 or "AccessDeniedException" in answered.stderr, answered.stderr
+    return answered.returncode == 0
+
+
+def gets(host: World, repository: str) -> bool:
+    """Whether the API gives an image to a host; what hinders it can only be a denial."""
+    words = ("batch-get-image", "--repository-name", repository, "--image-ids", "imageTag=v1")
     answered = host.run(aws_program(), "ecr", *words)
     assert answered.returncode == 0 or "AccessDeniedException" in answered.stderr, answered.stderr
     return answered.returncode == 0
@@ -139,39 +140,31 @@ def test_a_private_host_pulls_and_policies_hold(place: Place) -> None:
     assert place.private.run("curl", "-sk", "--max-time", "3", f"https://{SERVER_ADDRESS}/healthz").returncode != 0
     place.private.login("skopeo", "login")
     assert inside(place, one) == outside(place, one) == ALLOWED
+    assert gets(place.private, one)
 
-    statement = {"Sid": "endpoint", "Effect": "Deny", "Principal": "*", "Action": "ecr:*"}
-    statement["Condition"] = {"StringNotEquals": {"aws:SourceVpce": [place.api, place.dkr]}}  # type: ignore[assignment]
-    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    place.world.aws("set-repository-policy", "--repository-name", one, "--policy-text", text, "--force")
-    assert (inside(place, one), outside(place, one)) == (ALLOWED, DENIED)
+    place.follow("Let only the endpoints in")
+    assert pulls(place.private, one)
+    assert not pulls(place.world, one)
+    assert not gets(place.world, one)
     assert outside(place, two) == ALLOWED
     _forge(place, one)
 
-    arns = [f"arn:aws:ecr:{REGION}:123456789012:repository/{name}" for name in (one, two)]
-    everybody = {"Effect": "Allow", "Principal": "*"}
-    place.allow(
-        {**everybody, "Action": "ecr:*", "Resource": arns},
-        {**everybody, "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
-    )
+    place.follow("Limit what goes through")
     assert (inside(place, one), inside(place, two), inside(place, three)) == (ALLOWED, ALLOWED, DENIED)
     assert outside(place, three) == ALLOWED
-    text = text.replace("StringNotEquals", "StringEquals")
-    place.private.run(aws_program(), "ecr", "set-repository-policy", "--repository-name", one, "--policy-text", text)
-    root = place.private.run(aws_program(), "ecr", "delete-repository-policy", "--repository-name", one)
-    assert root.returncode == 0, root.stderr
 
 
 def _forge(place: Place, repository: str) -> None:
     """Somebody outside says in every way that he comes through the endpoint."""
     url = f"https://{HOST}/v2/{repository}/manifests/v1"
+    _, dkr = place.endpoints
     login = ("-u", f"AWS:{place.world.password()}")
     status = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10")
     headers = (
-        f"Host: {place.dkr}.dkr.ecr.{REGION}.vpce.amazonaws.com",
+        f"Host: {dkr}.dkr.ecr.{REGION}.vpce.amazonaws.com",
         f"X-Forwarded-For: {PRIVATE_ADDRESS}",
         f"X-Forwarded-Host: dkr.ecr.{REGION}.amazonaws.com",
-        f"X-Amzn-Vpce-Id: {place.dkr}",
+        f"X-Amzn-Vpce-Id: {dkr}",
     )
     for header in headers:
         assert place.world.run(*status, *login, "-H", header, url).stdout == "403", header

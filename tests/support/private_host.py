@@ -12,7 +12,6 @@ from tests.support.namespace import HOSTS, LOCALHOST, SERVER_ADDRESS, SYSTEM_BUN
 from tests.support.server import AWS_ENVIRONMENT
 from tests.support.world import CONTAINERS_STATE, World
 
-NETWORK = "10.9.0.0/24"
 ADDRESSES = ("10.9.0.10", "10.9.0.11")
 """Of the world's end of the cable, for endpoints."""
 PRIVATE_ADDRESS = "10.9.0.20"
