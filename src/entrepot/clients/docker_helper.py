@@ -156,6 +156,8 @@ def run(arguments: list[str]) -> int:
         answer = ACTIONS[arguments[0]]("" if arguments[0] == "list" else sys.stdin.read(_STDIN_MOST))
     except ClientError as error:
         sys.stdout.write(f"{error}\n")
+        if not isinstance(error, HelperError):  # `docker push` and oras go on in silence, but show standard error
+            sys.stderr.write(f"docker-credential-entrepot: {error}\n")
         return 1
     sys.stdout.write(f"{answer}\n" if answer else "")
     return 0

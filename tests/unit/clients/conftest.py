@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.clients import docker_config
 from tests.support.fake_aws import FakeAws, fake_aws
 
 KEY = "AKIACLIENTSTEST00001"
@@ -19,6 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith(("AWS_", "XDG_", "DOCKER_", "REGISTRY_", "HELM_")):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(docker_config, "_RUN", tmp_path / "run" / "containers")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return tmp_path

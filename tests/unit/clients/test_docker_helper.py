@@ -121,9 +121,10 @@ def test_without_credentials_docker_goes_on_without(
 
 def test_a_refusal_is_told(aws: FakeAws, helper: Helper) -> None:
     aws.refuses = ("UnrecognizedClientException", "The security token included in the request is invalid.")
-    code, out, _ = helper.call("get", aws.host)
+    code, out, err = helper.call("get", aws.host)
     assert code == 1
     assert out == "UnrecognizedClientException: The security token included in the request is invalid."
+    assert err == f"docker-credential-entrepot: {out}\n", "docker push and oras show nothing else"
 
 
 def test_a_token_is_kept_until_half_of_its_life(aws: FakeAws, helper: Helper) -> None:

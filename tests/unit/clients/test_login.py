@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from base64 import b64encode
 from pathlib import Path
@@ -90,8 +91,11 @@ def test_older_logins_that_others_read_first_are_changed_too(aws: FakeAws, home:
     for path, host in ((podman, aws.host), (helm, "ghcr.io")):
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps({"auths": {host: {"auth": "b2xk"}}}))
+    root = home / "run/containers" / str(os.getuid()) / "auth.json"
+    root.parent.mkdir(parents=True)
+    root.write_text(podman.read_text())
     _login()
-    assert _read(podman) == {"auths": {aws.host: {"auth": AUTH}}}
+    assert _read(podman) == _read(root) == {"auths": {aws.host: {"auth": AUTH}}}
     assert json.loads(helm.read_text()) == {"auths": {"ghcr.io": {"auth": "b2xk"}}}
 
 
