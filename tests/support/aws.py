@@ -178,6 +178,7 @@ COMMON_CODES = frozenset(
         "AccessDeniedException",
         "InternalFailure",
         "InvalidSignatureException",
+        "NotAuthorizedException",
         "RequestEntityTooLargeException",
         "SerializationException",
         "ThrottlingException",

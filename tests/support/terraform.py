@@ -15,7 +15,7 @@ import pytest
 from tests.support.server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Server
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-SERVICES = ("ec2", "ecr", "iam", "sts")
+SERVICES = ("ec2", "ecr", "iam", "kms", "sts")
 HEAD = """
 terraform {
   required_providers { aws = { source = "hashicorp/aws" } }

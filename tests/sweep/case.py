@@ -17,6 +17,8 @@ ENUM_ORDER = {"ImageTagMutability": ["IMMUTABLE", "MUTABLE", "MUTABLE_WITH_EXCLU
 EXAMPLES = {
     "arnType": "arn:aws:iam::123456789012:role/example",
     "Arn": "arn:aws:ecr:us-east-1:123456789012:repository/team/app",
+    "AliasNameType": "alias/none",
+    "KeyIdType": "00000000-0000-4000-8000-000000000000",
     "LayerDigest": "sha256:" + "0" * 64,
     "RegistryId": "123456789012",
     "RepositoryName": "team/app",

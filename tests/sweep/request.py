@@ -21,7 +21,7 @@ from tests.sweep.case import example
 ROLE: Final = "swept"
 """A role that everybody of the account may assume whose own policies allow it."""
 
-_OF_SHAPE: Final = {
+_OF_IAM: Final = {
     "arnType": f"arn:aws:iam::{HOME.account_id}:policy/none",
     "policyDocumentType": document(),
     "policyVersionIdType": "v1",
@@ -35,7 +35,13 @@ _OF_SHAPE: Final = {
     "VpcEndpointIdList": ["vpce-12345678"],
     "VpcEndpointId": "vpce-12345678",
 }
-"""Members of EC2 and IAM whose shape does not say enough."""
+_OF_KMS: Final = {
+    "PolicyType": document(Principal={"AWS": HOME.account_id}),
+    "TagList": [{"TagKey": "a", "TagValue": "b"}],
+    "TagKeyList": ["a"],
+}
+_OF_SHAPE: Final[dict[str, dict[str, Any]]] = {"ec2": _OF_IAM, "iam": _OF_IAM, "kms": _OF_KMS, "sts": _OF_IAM}
+"""Members whose shape does not say enough, by service."""
 
 _OF_OPERATION: Final[dict[str, dict[str, Any]]] = {
     "AssumeRole": {"RoleArn": f"arn:aws:iam::{HOME.account_id}:role/{ROLE}", "RoleSessionName": "me"},
@@ -55,7 +61,8 @@ def given(row: Row, *more: str) -> dict[str, Any]:
     if shape is None:
         return {}
     members = {name: shape.members[name] for name in (*shape.required_members, *more)}
-    values = {name: _OF_SHAPE.get(member.name) or example(member) for name, member in members.items()}
+    known = _OF_SHAPE.get(row.service, {})
+    values = {name: known.get(member.name) or example(member) for name, member in members.items()}
     return values | _OF_OPERATION.get(row.name, {})
 
 

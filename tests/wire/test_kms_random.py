@@ -53,4 +53,4 @@ async def test_refusals(sqlite_aws: AwsWorld, given: dict[str, Any], code: str, 
 
 
 async def test_what_is_missing_says_so(sqlite_aws: AwsWorld) -> None:
-    assert (await sqlite_aws.client.kms("CreateKey")).code == "UnknownOperationException"
+    assert (await sqlite_aws.client.kms("Sign")).code == "UnknownOperationException"

@@ -15,6 +15,8 @@ services that we speak, so that nothing else of AWS is redirected.
       endpoint_url = http://127.0.0.1:5000
     iam =
       endpoint_url = http://127.0.0.1:5000
+    kms =
+      endpoint_url = http://127.0.0.1:5000
     sts =
       endpoint_url = http://127.0.0.1:5000
 
@@ -35,7 +37,7 @@ from pathlib import Path
 
 from entrepot.app.data_directory import write_private
 
-SERVICES = ("ec2", "ecr", "entrepot", "iam", "sts")
+SERVICES = ("ec2", "ecr", "entrepot", "iam", "kms", "sts")
 
 
 class ProfileError(Exception):

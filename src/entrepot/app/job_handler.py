@@ -19,6 +19,8 @@ def crons(settings: Settings) -> tuple[Cron, ...]:
         Cron(JobKind.GARBAGE, settings.collection_period_seconds),
         Cron(JobKind.TOKEN_PURGE, 3600),
         Cron(JobKind.KEY_PURGE, 3600),
+        Cron(JobKind.KMS_DELETION, 300),
+        Cron(JobKind.KMS_ROTATION, 3600),
         Cron(JobKind.EVENT_PURGE, 3600),
         Cron(JobKind.JOB_PURGE, 3600),
     )
@@ -31,6 +33,8 @@ def handlers(services: Services, events: EventService) -> Mapping[str, Handler]:
         JobKind.GARBAGE: _told_by(lambda: _remove_garbage(services)),
         JobKind.TOKEN_PURGE: _told_by(lambda: _purge_tokens(services)),
         JobKind.KEY_PURGE: _counted(services.session.purge_expired),
+        JobKind.KMS_DELETION: _counted(services.kms_lifecycle.delete_due),
+        JobKind.KMS_ROTATION: _counted(services.kms_rotation.rotate_due, "rotated"),
         JobKind.EVENT_PURGE: _counted(events.purge),
         JobKind.JOB_PURGE: _counted(services.job.purge),
     }
@@ -63,10 +67,10 @@ def _told_by(work: Callable[[], Awaitable[Result]]) -> Handler:
     return handle
 
 
-def _counted(work: Callable[[], Awaitable[int]]) -> Handler:
-    """Work that says how many it removed."""
+def _counted(work: Callable[[], Awaitable[int]], done: str = "removed") -> Handler:
+    """Work that says how many it removed, or did something else to."""
 
     async def handle(_: Claim) -> Result:
-        return {"removed": await work()}
+        return {done: await work()}
 
     return handle

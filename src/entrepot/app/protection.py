@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from entrepot.app.config_kms import AWS
-from entrepot.domain.key_provider import KeyRefused
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
 from entrepot.service.kms.ecr import EcrKms
 from entrepot.service.kms.key import KmsKeys
+from entrepot.service.kms.lifecycle import KmsLifecycleService
 from entrepot.service.protection import Protection
 from entrepot.service.repository_key import RepositoryKeys
 from entrepot.store.metadata.base import Database
 
 if TYPE_CHECKING:
     from entrepot.app.config import Settings
-    from entrepot.domain.kms import KmsKey
     from entrepot.domain.registry import Registry
     from entrepot.remote.kms import RemoteKms
 
@@ -49,7 +48,7 @@ class Protectors:
 def open_protectors(settings: Settings, database: Database, context: Context, keys: KeyService) -> Protectors:
     """Put them together."""
     kms_keys, remote = KmsKeys(database, keys), _open_remote(settings)
-    own = EcrKms(database, context, kms_keys, _no_default)
+    own = EcrKms(database, context, kms_keys, KmsLifecycleService(database, context, keys).ecr_key)
     return Protectors(kms_keys, Protection(own, remote), RepositoryKeys(own, remote), remote)
 
 
@@ -60,7 +59,3 @@ def _open_remote(settings: Settings) -> RemoteKms | None:
 
     url = None if settings.kms_endpoint == AWS else settings.kms_endpoint
     return RemoteKms(KmsEndpoint(url, settings.kms_region or settings.region), time.monotonic)
-
-
-async def _no_default(place: Registry) -> KmsKey:
-    raise KeyRefused(place.account_id, "NotFoundException", "Name a key: there is no default one yet")

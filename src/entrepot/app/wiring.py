@@ -51,6 +51,11 @@ from entrepot.service.identity import IdentityService
 from entrepot.service.image import ImageService
 from entrepot.service.job import JobService
 from entrepot.service.key import KeyService
+from entrepot.service.kms.alias import KmsAliasService
+from entrepot.service.kms.lifecycle import KmsLifecycleService
+from entrepot.service.kms.policy import KmsPolicyService
+from entrepot.service.kms.rotation import KmsRotationService
+from entrepot.service.kms.tag import KmsTagService
 from entrepot.service.referrer import ReferrerService
 from entrepot.service.registry_login import RegistryLogins
 from entrepot.service.registry_policy import RegistryPolicyService
@@ -248,6 +253,11 @@ def _services(
         ec2_tag=Ec2TagService(clients),
         passage=PassageService(database),
         listening=ListeningService(database),
+        kms_lifecycle=KmsLifecycleService(clients, context, keys),
+        kms_policy=KmsPolicyService(clients),
+        kms_alias=KmsAliasService(clients, context),
+        kms_rotation=KmsRotationService(clients, context, keys),
+        kms_tag=KmsTagService(clients),
     )
 
 

@@ -18,13 +18,15 @@ from entrepot.auth.condition_key import CLOCK_KEYS, Facts, RequestContext, reade
 from entrepot.domain.arn import account_of, ec2_resource_of, entity_of, moved_arn, repository_of
 from entrepot.domain.error import AccessDenied
 from entrepot.domain.iam import EntityKind
+from entrepot.domain.kms import key_name_of
 from entrepot.domain.managed_policy import AWS_ACCOUNT
-from entrepot.domain.policy.action import TRUST_ACTIONS
+from entrepot.domain.policy.action import ALIAS_ACTIONS, KEY_ACTIONS_FOR_ALL, TRUST_ACTIONS
 from entrepot.domain.policy.evaluate import Case, Decision, Layer, Outcome, Policies, Request, evaluate
 from entrepot.domain.policy.index import PolicySet
 from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
 
 if TYPE_CHECKING:
+    from entrepot.domain.kms import KeyName
     from entrepot.domain.passage import Passage
     from entrepot.domain.principal import Caller
     from entrepot.domain.view import RepositoryView
@@ -167,7 +169,8 @@ class Authorizer:
         return _evaluate(holder, resource, action, resource.arn or arn, self._context(caller, facts, holder, resource))
 
     def _context(self, caller: Caller, facts: Facts, holder: CallerAccess, resource: ResourceAccess) -> RequestContext:
-        return RequestContext(caller, facts, self._now(), holder.tags, resource.account_id, resource.tags)
+        belongs = resource.account_id, resource.tags, resource.keys
+        return RequestContext(caller, facts, self._now(), holder.tags, *belongs)
 
     async def may_with(
         self, caller: Caller, action: str, resource_arns: Iterable[str], facts: Facts, policy: PolicySet
@@ -198,7 +201,16 @@ class Authorizer:
             return await self._entity(caller, action, entity)
         if named := ec2_resource_of(arn):
             return await self._access.ec2_resource(*named)
+        if key := key_name_of(arn):
+            return await self._key(caller, action.lower(), key)
         return ResourceAccess(account_of(arn))
+
+    async def _key(self, caller: Caller, action: str, name: KeyName) -> ResourceAccess:
+        if name.alias is not None and action in ALIAS_ACTIONS:
+            return ResourceAccess(name.place.account_id)
+        if caller.account_id != name.place.account_id and action not in KEY_ACTIONS_FOR_ALL:
+            return ResourceAccess(name.place.account_id, PolicySet())
+        return await self._access.key(name)
 
     async def _entity(self, caller: Caller, action: str, entity: tuple[str, EntityKind, str]) -> ResourceAccess:
         if entity[0] == AWS_ACCOUNT:

@@ -21,6 +21,7 @@ Values = tuple[str, ...]
 
 _OF_NO_ACCOUNT: Final = (PrincipalKind.ANONYMOUS, PrincipalKind.FEDERATED, PrincipalKind.SERVICE)
 _NONE: Final[Mapping[str, Values]] = {}
+_NO_KEYS: Final[Mapping[str, Values]] = {}
 _NO_TAGS: Final[Mapping[str, str]] = {}
 
 
@@ -77,7 +78,7 @@ class RequestFacts:
 class RequestContext(Mapping[str, Values]):
     """The condition keys of one request on one resource."""
 
-    __slots__ = ("caller", "facts", "now", "principal_tags", "resource_account", "resource_tags")
+    __slots__ = ("caller", "facts", "now", "principal_tags", "resource_account", "resource_keys", "resource_tags")
 
     def __init__(
         self,
@@ -87,17 +88,20 @@ class RequestContext(Mapping[str, Values]):
         principal_tags: Mapping[str, str] = _NO_TAGS,
         resource_account: str | None = None,
         resource_tags: Mapping[str, str] = _NO_TAGS,
+        resource_keys: Mapping[str, Values] = _NO_KEYS,
     ) -> None:
-        """`principal_tags` and `resource_tags` are by tag key in lower case."""
+        """Tags are by tag key in lower case; `resource_keys` say more of the resource."""
         self.caller, self.facts, self.now = caller, facts, now
         self.principal_tags, self.resource_account = principal_tags, resource_account
-        self.resource_tags = resource_tags
+        self.resource_tags, self.resource_keys = resource_tags, resource_keys
 
     def get(self, key: str, default: Values | None = None) -> Values | None:  # type: ignore[override]
         """The values of a key; the default when it is absent."""
         found = self.facts.parameters.get(key)
         if found is not None:
             return found
+        if key in self.resource_keys:
+            return self.resource_keys[key]
         single = _SINGLE.get(key)
         value = single(self) if single else self._tag(key)
         return self._vouched.get(key, default) if value is None else (value,)
@@ -112,7 +116,12 @@ class RequestContext(Mapping[str, Values]):
         tags = [f"{prefix}{key}" for prefix in _RESOURCE_TAG for key in self.resource_tags]
         named = [*_SINGLE, *(f"{_PRINCIPAL_TAG}{key}" for key in self.principal_tags), *tags]
         yield from dict.fromkeys(
-            [*self.facts.parameters, *self._vouched, *(key for key in named if self.get(key) is not None)]
+            [
+                *self.facts.parameters,
+                *self.resource_keys,
+                *self._vouched,
+                *(key for key in named if self.get(key) is not None),
+            ]
         )
 
     def __len__(self) -> int:
@@ -204,6 +213,7 @@ _SINGLE: Final[dict[str, Callable[[RequestContext], str | None]]] = {
     "aws:username": RequestContext.user_name,
     "aws:viaawsservice": lambda _: "false",
     "aws:vpcsourceip": lambda c: c.facts.source_ip if c.facts.passage else None,
+    "kms:calleraccount": lambda c: c.caller.account_id or None,
 }
 """Keys with one value, by their names in lower case."""
 

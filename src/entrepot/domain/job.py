@@ -18,6 +18,8 @@ class JobKind(StrEnum):
     GARBAGE = "garbage"
     TOKEN_PURGE = "token-purge"  # noqa: S105 - a name
     KEY_PURGE = "key-purge"
+    KMS_DELETION = "kms-deletion"
+    KMS_ROTATION = "kms-rotation"
     EVENT_PURGE = "event-purge"
     JOB_PURGE = "job-purge"
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from entrepot.domain.kms_error import ArnOfOtherRegion, KeyIdInvalid, KmsArnInvalid
+from entrepot.domain.kms_error import AliasReserved, ArnOfOtherRegion, KeyIdInvalid, KmsArnInvalid, KmsInvalid
 from entrepot.domain.registry import Registry
 
 ALIAS_PREFIX: Final = "alias/"
@@ -22,6 +22,16 @@ ECR_ALIAS: Final = "alias/aws/ecr"
 _KEY_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-fA-F]{32}")
 _ARN: Final = re.compile(r"arn:([a-z-]+):kms:([a-z0-9-]+):([0-9]{12}):(key/|alias/)(.+)", re.DOTALL)
 _ANY_ARN: Final = "arn:"
+
+
+KEY_CONDITIONS: Final = {
+    "kms:customermasterkeyspec": ("SYMMETRIC_DEFAULT",),
+    "kms:keyorigin": ("AWS_KMS",),
+    "kms:keyspec": ("SYMMETRIC_DEFAULT",),
+    "kms:keyusage": ("ENCRYPT_DECRYPT",),
+    "kms:multiregion": ("false",),
+}
+"""Condition keys that all keys have alike, in lower case, with their values."""
 
 
 class KeyState(StrEnum):
@@ -82,6 +92,18 @@ class KmsKey:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyVersion:
+    """A version of a key's material, without that."""
+
+    number: int
+    """Counted from 1."""
+    material_id: str
+    """64 hex digits."""
+    origin: VersionOrigin
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KmsAlias:
     """A name for a key, which can be moved to another one."""
 
@@ -136,6 +158,49 @@ def parse_key_name(text: str, own: Registry) -> KeyName:
     if text.startswith(ALIAS_PREFIX):
         return KeyName(own, None, text)
     return KeyName(own, _key_id(text))
+
+
+def parse_key_id(text: str, own: Registry) -> KeyName:
+    """Read a key id or a key's ARN, where no alias can stand.
+
+    Raises:
+        KmsArnInvalid, ArnOfOtherRegion, KeyIdInvalid
+    """
+    name = parse_key_name(text, own)
+    if name.key_id is None:
+        raise KeyIdInvalid(text)
+    return name
+
+
+def parse_target_key(text: str, own: Registry) -> KeyName:
+    """Read what an alias is to name: the id or ARN of a key of the same account.
+
+    Raises:
+        KmsInvalid: an alias.
+        KmsArnInvalid, ArnOfOtherRegion, KeyIdInvalid
+    """
+    name = parse_key_name(text, own)
+    if name.key_id is None:
+        raise KmsInvalid("Aliases must refer to keys. Not aliases")
+    return name
+
+
+def check_alias_name(name: str) -> None:
+    """Check that customers can have an alias of that name.
+
+    Raises:
+        KmsInvalid: not the name of an alias.
+        AliasReserved: one of AWS's.
+    """
+    if not name.startswith(ALIAS_PREFIX):
+        raise KmsInvalid(
+            f'Alias must start with the prefix "{ALIAS_PREFIX}". '
+            "Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
+        )
+    if name.startswith(AWS_ALIAS_PREFIX):
+        raise AliasReserved(name)
+    if ":" in name or name == ALIAS_PREFIX:
+        raise KmsInvalid(f"{name} contains invalid characters for an alias")
 
 
 def key_name_of(arn: str) -> KeyName | None:

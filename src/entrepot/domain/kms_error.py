@@ -90,3 +90,59 @@ class KeyStateInvalid(KmsError):
     def __init__(self, arn: str, state: str) -> None:
         super().__init__(arn, state)
         self.arn, self.state = arn, state
+
+
+class AliasTaken(KmsError):
+    """Another alias of the account has that ARN."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
+
+
+class AliasReserved(KmsError):
+    """Aliases that begin with `alias/aws/` are AWS's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class KmsQuotaExceeded(KmsError):
+    """A count or a length of KMS is used up; `detail` says which."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class KeyPolicyMalformed(KmsError):
+    """No policy of a key, or one that names somebody who does not exist; `sentence` is AWS's own."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class KeyPolicyLocksOut(KmsError):
+    """Who sets the policy could not set another one."""
+
+
+class KeyPolicyNotFound(KmsError):
+    """A key's policy is called `default`, and it has no other."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class KmsTagInvalid(KmsError):
+    """Tags that a key cannot have; `detail` says why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class MarkerInvalid(KmsError):
+    """A marker that is not ours, or belongs to another list."""

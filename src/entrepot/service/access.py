@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from entrepot.domain.iam import EntityKind
+from entrepot.domain.kms import KEY_CONDITIONS, KeyName, KmsKey
 from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.passage import Passage
 from entrepot.domain.policy.document import Kind, parse_policy
@@ -31,11 +32,16 @@ from entrepot.domain.principal import Caller, PrincipalKind
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.service.iam.standing import DENY_ALL, Standing, load_managed, load_standing
+from entrepot.service.kms.policy import default_policy
 from entrepot.store.metadata import access as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.ec2_tag import list_ec2_tags
 from entrepot.store.metadata.iam_entity import find_entity
 from entrepot.store.metadata.iam_tag import list_tags
+from entrepot.store.metadata.kms_alias import list_names_of_key
+from entrepot.store.metadata.kms_key import find_key
+from entrepot.store.metadata.kms_key import find_policy as find_key_policy
+from entrepot.store.metadata.kms_tag import list_tags as list_key_tags
 from entrepot.store.metadata.resource_policy import find_policy
 from entrepot.store.metadata.resource_tag import list_resource_tags
 from entrepot.store.metadata.schema import repository_policy
@@ -84,13 +90,16 @@ class ResourceAccess:
     """Of its owner's account, if it is kept."""
     repository_id: int | None = None
     """Of a repository that exists."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Condition keys that say more of it, in lower case."""
+    unknown: PolicySet | None = None
+    """The policy that counts where there is none of that name."""
 
     def bare(self) -> ResourceAccess:
         """What there would be if nothing of that name existed: no policy, no tags, but what its registry says."""
-        policy = None if self.policy is None else PolicySet()
-        return replace(
-            self, policy=policy, tags={}, arn=None, boundary=None, is_kept=False, epoch=None, repository_id=None
-        )
+        policy = None if self.policy is None else self.unknown or PolicySet()
+        bare: dict[str, Any] = {"tags": {}, "arn": None, "boundary": None, "keys": {}}
+        return replace(self, policy=policy, is_kept=False, epoch=None, repository_id=None, **bare)
 
 
 class AccessService:
@@ -102,6 +111,7 @@ class AccessService:
         self._standings: OrderedDict[Any, tuple[int | None, _Compiled]] = OrderedDict()
         self._registries: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
         self._repositories: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
+        self._keys: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
 
     def kept_caller(self, caller: Caller) -> CallerAccess | None:
         """What belongs to a caller, if it is known at the epoch that the caller has."""
@@ -162,6 +172,18 @@ class AccessService:
         """What belongs to something of EC2's, existing or not."""
         tags = await self._database.read(lambda connection: list_ec2_tags(connection, owner, resource_id))
         return ResourceAccess(owner.account_id, tags=_lower(tags))
+
+    async def key(self, name: KeyName) -> ResourceAccess:
+        """What belongs to a KMS key; of one that does not exist, the account's identity policies decide."""
+        key = await self._database.lookup(lambda connection: find_key(connection, name))
+        if key is None:
+            policy = _delegation(name.place)
+            return ResourceAccess(name.place.account_id, policy, unknown=policy)
+        found = _kept(self._keys, key.id, key.epoch)
+        if found is None:
+            found = await self._database.read(lambda connection: _key_access(connection, key))
+            _keep(self._keys, key.id, key.epoch, found)
+        return found
 
     async def _registry(self, owner: Registry, epoch: int | None) -> ResourceAccess:
         found = _kept(self._registries, owner, epoch)
@@ -270,6 +292,24 @@ def _subject(caller: Caller) -> Subject:
     if principal.kind is PrincipalKind.ROLE:
         return session(principal.account_id, principal.arn, principal.identity_arn, principal.unique_id)
     return user(principal.account_id, principal.arn, principal.unique_id)
+
+
+def _key_access(connection: Connection, key: KmsKey) -> ResourceAccess:
+    saved = find_key_policy(connection, key.id)
+    aliases = tuple(list_names_of_key(connection, key.id))
+    return ResourceAccess(
+        key.place.account_id,
+        PolicySet() if saved is None else saved_set("key policy", saved, Kind.KEY),  # none: deleted just now
+        tags=_lower(list_key_tags(connection, key.id)),
+        arn=key.arn,
+        keys=KEY_CONDITIONS | ({"kms:resourcealiases": aliases} if aliases else {}),
+        unknown=_delegation(key.place),
+    )
+
+
+@lru_cache(maxsize=256)
+def _delegation(place: Registry) -> PolicySet:
+    return PolicySet([("key policy", _compile(default_policy(place), Kind.KEY))])
 
 
 @lru_cache(maxsize=4096)

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
     from entrepot.service.image import ImageService
     from entrepot.service.job import JobService
     from entrepot.service.key import KeyService
+    from entrepot.service.kms.alias import KmsAliasService
     from entrepot.service.kms.key import KmsKeys
+    from entrepot.service.kms.lifecycle import KmsLifecycleService
+    from entrepot.service.kms.policy import KmsPolicyService
+    from entrepot.service.kms.rotation import KmsRotationService
+    from entrepot.service.kms.tag import KmsTagService
     from entrepot.service.referrer import ReferrerService
     from entrepot.service.registry_login import RegistryLogins
     from entrepot.service.registry_policy import RegistryPolicyService
@@ -98,3 +103,8 @@ class Services:
     ec2_tag: Ec2TagService
     passage: PassageService
     listening: ListeningService
+    kms_lifecycle: KmsLifecycleService
+    kms_policy: KmsPolicyService
+    kms_alias: KmsAliasService
+    kms_rotation: KmsRotationService
+    kms_tag: KmsTagService

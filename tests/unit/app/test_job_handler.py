@@ -29,6 +29,8 @@ async def test_every_kind_has_a_handler_that_works(sqlite_address: SqliteAddress
         "garbage": {**asdict(Collected(is_over=True)), "uploads": 0, "objects": 0},
         "token-purge": {"removed": 0, "removedRobotTokens": 0},
         "key-purge": {"removed": 0},
+        "kms-deletion": {"removed": 0},
+        "kms-rotation": {"rotated": 0},
         "event-purge": {"removed": 0},
         "job-purge": {"removed": 0},
     }

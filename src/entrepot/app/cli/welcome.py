@@ -46,6 +46,7 @@ def _no_profile(deployment: Deployment) -> list[str]:
     return [
         "No AWS profile was written. The root access key shows with",
         f"  entrepot admin account root-key {deployment.registry.account_id} --show --data-dir {directory}",
-        "and clients come here with AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_IAM and AWS_ENDPOINT_URL_STS all set to",
+        "and clients come here with AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_IAM, AWS_ENDPOINT_URL_KMS and",
+        "AWS_ENDPOINT_URL_STS all set to",
         f"  {deployment.api_url}",
     ]

@@ -1,6 +1,6 @@
 """The AWS-shaped host names that `entrepot connect` takes over: exactly these and no others.
 
-Spec: ECR user guide, "Amazon ECR endpoints"; botocore endpoint rule sets of ecr and sts.
+Spec: ECR user guide, "Amazon ECR endpoints"; botocore endpoint rule sets of ecr, kms and sts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _API_AWS = {"aws-cn": "api.amazonwebservices.com.cn", "aws-eusc": "api.amazonweb
 
 
 def names(accounts: Iterable[str], regions: Iterable[str]) -> list[str]:
-    """Names of the registries, of the ECR API, of STS and of IAM, in a stable order, each once."""
+    """Names of the registries, of the ECR API, of KMS, STS and IAM, in a stable order, each once."""
     accounts = tuple(accounts)
     found: dict[str, None] = {}
     for region in regions:
@@ -38,6 +38,7 @@ def _api_names(registry: Registry) -> list[str]:
         f"api.ecr.{region}.{suffix}",
         f"ecr.{region}.{suffix}",
         f"ecr.{region}.{_API_AWS.get(registry.partition, 'api.aws')}",
+        f"kms.{region}.{suffix}",
         f"sts.{region}.{suffix}",
     ]
     return [*regional, f"sts.{suffix}", f"iam.{suffix}"] if registry.partition == "aws" else regional

@@ -88,6 +88,27 @@ _NAMES: Final = {
 ACTIONS: Final = tuple(f"{service}:{name}" for service, names in _NAMES.items() for name in names.split())
 """Every action that a policy of ours can open or close."""
 
+KEY_ACTIONS_FOR_ALL: Final = frozenset(
+    {
+        "kms:creategrant",
+        "kms:decrypt",
+        "kms:describekey",
+        "kms:encrypt",
+        "kms:generatedatakey",
+        "kms:generatedatakeywithoutplaintext",
+        "kms:getkeyrotationstatus",
+        "kms:listgrants",
+        "kms:reencryptfrom",
+        "kms:reencryptto",
+        "kms:retiregrant",
+        "kms:revokegrant",
+    }
+)
+"""What a key's policy can allow other accounts, in lower case; the rest is its own account's, whatever it says."""
+
+ALIAS_ACTIONS: Final = frozenset({"kms:createalias", "kms:deletealias", "kms:updatealias"})
+"""What is done to an alias itself, in lower case; all else that names one means its key."""
+
 TRUST_ACTIONS: Final = frozenset(
     {
         "sts:assumerole",

@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from entrepot.domain.key import KEY_BYTES, KMS_PURPOSE, kms_subject
-from entrepot.domain.kms import KeyName, KeyState, KmsKey, VersionOrigin, parse_key_name
+from entrepot.domain.kms import KeyName, KeyState, KeyVersion, KmsKey, VersionOrigin, parse_key_name
 from entrepot.domain.kms_error import AliasNotFound, KeyDisabled, KeyNotFound, KeyStateInvalid
 from entrepot.domain.registry import Registry
 from entrepot.service.context import Context
@@ -26,7 +26,7 @@ from entrepot.service.key import KeyService
 from entrepot.store.metadata import kms_key as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.identity import raise_access_epoch
-from entrepot.store.metadata.kms_version import VersionRow, find_sealed, insert_version
+from entrepot.store.metadata.kms_version import find_sealed, insert_version
 
 MATERIAL_MAX: Final = 2_000
 """Versions whose material a worker keeps open."""
@@ -57,7 +57,14 @@ class KmsKeys:
             KmsArnInvalid, ArnOfOtherRegion, KeyIdInvalid: no identifier of a key of that region.
             KeyNotFound, AliasNotFound: there is none.
         """
-        name = parse_key_name(identifier, own)
+        return await self.get(parse_key_name(identifier, own))
+
+    async def get(self, name: KeyName) -> KmsKey:
+        """A key by what it is called.
+
+        Raises:
+            KeyNotFound, AliasNotFound: there is none.
+        """
         return await self._database.lookup(lambda connection: get_key(connection, name))
 
     async def material(self, key: KmsKey, version: int) -> Material | None:
@@ -137,9 +144,9 @@ def check_not_pending(key: KmsKey) -> None:
 
 def add_version(
     connection: Connection, context: Context, key: KeyService, key_id: str, number: int, origin: VersionOrigin
-) -> VersionRow:
+) -> KeyVersion:
     """Make material for a key, sealed by the master key; the key's row is not touched."""
-    version = VersionRow(number, context.random_bytes(MATERIAL_ID_BYTES).hex(), origin, context.now())
+    version = KeyVersion(number, context.random_bytes(MATERIAL_ID_BYTES).hex(), origin, context.now())
     sealed = key.seal(connection, KMS_PURPOSE, context.random_bytes(KEY_BYTES), kms_subject(key_id, number))
     insert_version(connection, key_id, version, sealed)
     return version

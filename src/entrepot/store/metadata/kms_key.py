@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
@@ -42,6 +41,12 @@ def find_key(connection: Connection, name: KeyName) -> KmsKey | None:
         row = connection.execute(_BY_ID, {**values, "key_id": name.key_id}).one_or_none()
     else:
         row = connection.execute(_BY_ALIAS, {**values, "alias_name": name.alias}).one_or_none()
+    return None if row is None else _to_key(row)
+
+
+def find_key_by_id(connection: Connection, key_id: str) -> KmsKey | None:
+    """The key of that id, of whatever account and region."""
+    row = connection.execute(_KEYS.where(_COLUMNS.id == key_id)).one_or_none()
     return None if row is None else _to_key(row)
 
 
@@ -115,19 +120,19 @@ def delete_key(connection: Connection, key_id: str) -> None:
     connection.execute(delete(kms_key).where(_COLUMNS.id == key_id))
 
 
-def list_due_deletions(connection: Connection, now_micros: int, limit: int) -> Sequence[tuple[str, str]]:
+def list_due_deletions(connection: Connection, now_micros: int, limit: int) -> list[tuple[str, str]]:
     """Account and id of keys whose time to be deleted has come, longest overdue first."""
-    return _due(connection, _COLUMNS.deletes_at, now_micros, limit)
+    return _due(connection, _COLUMNS.deletes_at, now_micros, limit, KeyState.PENDING_DELETION)
 
 
-def list_due_rotations(connection: Connection, now_micros: int, limit: int) -> Sequence[tuple[str, str]]:
-    """Account and id of keys whose time to rotate has come, longest overdue first."""
-    return _due(connection, _COLUMNS.rotates_at, now_micros, limit)
+def list_due_rotations(connection: Connection, now_micros: int, limit: int) -> list[tuple[str, str]]:
+    """Account and id of enabled keys whose time to rotate has come, longest overdue first."""
+    return _due(connection, _COLUMNS.rotates_at, now_micros, limit, KeyState.ENABLED)
 
 
-def _due(connection: Connection, column: Any, now_micros: int, limit: int) -> Sequence[tuple[str, str]]:
-    statement = select(_COLUMNS.account_id, _COLUMNS.id).where(column <= now_micros).order_by(column).limit(limit)
-    return [(row.account_id, row.id) for row in connection.execute(statement)]
+def _due(connection: Connection, column: Any, now_micros: int, limit: int, state: KeyState) -> list[tuple[str, str]]:
+    statement = select(_COLUMNS.account_id, _COLUMNS.id).where(column <= now_micros, _COLUMNS.state == state.value)
+    return [(row.account_id, row.id) for row in connection.execute(statement.order_by(column).limit(limit))]
 
 
 def _to_key(row: Row[*tuple[Any, ...]]) -> KmsKey:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
-from entrepot.domain.kms import VersionOrigin
+from entrepot.domain.kms import KeyVersion, VersionOrigin
 from entrepot.store.metadata.base import from_micros, to_micros
 from entrepot.store.metadata.schema import kms_key_version
 
@@ -19,24 +17,13 @@ _FIND: Final = select(_COLUMNS.sealed).where(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRow:
-    """A version without its material."""
-
-    number: int
-    """Counted from 1."""
-    material_id: str
-    origin: VersionOrigin
-    created_at: datetime
-
-
 def find_sealed(connection: Connection, key_id: str, number: int) -> bytes | None:
     """The sealed material of a version, if there is one; one search by key."""
     found: bytes | None = connection.scalar(_FIND, {"of_key": key_id, "version": number})
     return found
 
 
-def insert_version(connection: Connection, key_id: str, version: VersionRow, sealed: bytes) -> None:
+def insert_version(connection: Connection, key_id: str, version: KeyVersion, sealed: bytes) -> None:
     """Add a version."""
     values: dict[str, Any] = {
         "key_id": key_id,
@@ -49,11 +36,11 @@ def insert_version(connection: Connection, key_id: str, version: VersionRow, sea
     connection.execute(insert(kms_key_version).values(values))
 
 
-def list_versions(connection: Connection, key_id: str) -> Sequence[VersionRow]:
+def list_versions(connection: Connection, key_id: str) -> Sequence[KeyVersion]:
     """All versions of a key, oldest first."""
     rows = connection.execute(select(kms_key_version).where(_COLUMNS.key_id == key_id).order_by(_COLUMNS.number))
     return [
-        VersionRow(row.number, row.material_id, VersionOrigin(row.origin), from_micros(row.created_at)) for row in rows
+        KeyVersion(row.number, row.material_id, VersionOrigin(row.origin), from_micros(row.created_at)) for row in rows
     ]
 
 

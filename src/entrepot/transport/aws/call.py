@@ -10,13 +10,13 @@ from entrepot.domain.repository import RepositoryName, parse_repository_name
 
 if TYPE_CHECKING:
     from entrepot.domain.passage import Passage
-    from entrepot.domain.policy.index import PolicySet
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry import Registry
     from entrepot.domain.registry_url import RegistryUrl
     from entrepot.domain.web_identity import WebIdentity
     from entrepot.service.services import Services
     from entrepot.transport.aws.budget import Hold
+    from entrepot.transport.aws.permission import Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ class Call:
     registry_url: RegistryUrl
     hold: Hold
     """Bytes of this worker's budget that the call may hold in memory."""
-    may_with: Callable[[PolicySet], Awaitable[bool]]
-    """Whether the caller could do the same again if the resource had this policy."""
+    permission: Permission
     passage: Passage | None = None
     """The private endpoint that it came in through."""
     web_identity: WebIdentity | None = None

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from entrepot.auth.condition_key import IMAGE_TAG, Values
+from entrepot.transport.aws.kms.condition_key import kms_keys_of
 
 Parameters = Mapping[str, Any]
 
 
-def keys_of(service: str, parameters: Parameters) -> dict[str, Values]:
+def keys_of(service: str, operation: str, parameters: Parameters) -> dict[str, Values]:
     """The condition keys that follow from validated parameters."""
     found: dict[str, Values] = _tags(parameters)
     for member, key in _MEMBERS.get(service, {}).items():
@@ -25,14 +26,16 @@ def keys_of(service: str, parameters: Parameters) -> dict[str, Values]:
         found |= _ec2_keys(parameters)
     if service == "ecr" and (tags := _image_tags(parameters)):
         found[IMAGE_TAG] = tags
+    if service == "kms":
+        found |= kms_keys_of(operation, parameters)
     return found
 
 
 def _tags(parameters: Parameters) -> dict[str, Values]:
     """Tags that are to be set, and keys of tags that are to be set or removed."""
-    given = parameters.get("tags") or parameters.get("Tags") or ()
-    keys = [tag["Key"] for tag in given] + list(parameters.get("tagKeys") or parameters.get("TagKeys") or ())
-    found: dict[str, Values] = {f"aws:requesttag/{tag['Key'].lower()}": (tag.get("Value", ""),) for tag in given}
+    given = [_pair(tag) for tag in parameters.get("tags") or parameters.get("Tags") or ()]
+    keys = [key for key, _ in given] + list(parameters.get("tagKeys") or parameters.get("TagKeys") or ())
+    found: dict[str, Values] = {f"aws:requesttag/{key.lower()}": (value,) for key, value in given}
     if keys:
         found["aws:tagkeys"] = tuple(keys)
     return found
@@ -46,6 +49,11 @@ def _ec2_keys(parameters: Parameters) -> dict[str, Values]:
     if specified:  # endpoints are the only thing of EC2's that can be made here
         found["ec2:createaction"] = ("CreateVpcEndpoint",)
     return found
+
+
+def _pair(tag: Parameters) -> tuple[str, str]:
+    """Key and value of a tag, as ECR and IAM or as KMS write it."""
+    return (tag["TagKey"], tag["TagValue"]) if "TagKey" in tag else (tag["Key"], tag.get("Value", ""))
 
 
 def _image_tags(parameters: Parameters) -> Values:

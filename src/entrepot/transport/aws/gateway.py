@@ -15,7 +15,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
@@ -47,6 +46,7 @@ from entrepot.transport.aws.error import (
 )
 from entrepot.transport.aws.model import ServiceModel, known_regions, service_model
 from entrepot.transport.aws.operation import OPERATIONS, find_operation
+from entrepot.transport.aws.permission import Permission
 from entrepot.transport.aws.protocol import ec2, json, query
 from entrepot.transport.aws.resource import ResourceKind, Target, target_of
 from entrepot.transport.aws.row import BODY_BYTES_MAX, Row
@@ -176,7 +176,7 @@ class AwsGateway:
         own = Registry(caller.home, region)
         target = target_of(row.resource, own, parameters, caller.principal)
         identity = opened.web_identity
-        keys = keys_of(row.service, parameters) | (identity.trust_keys() if identity else {})
+        keys = keys_of(row.service, row.name, parameters) | (identity.trust_keys() if identity else {})
         passage = await self._services.passage.open(request.peer.gate, request.peer.address)
         facts = _facts(request, region, keys, passage)
         check_credential(caller, row.action, target.arns)
@@ -187,10 +187,10 @@ class AwsGateway:
         await self._check_beside(opened, own, target, facts)
         if row.service == "ec2" and parameters.get("DryRun"):
             raise DryRunSucceeded
-        may_with = partial(self._authorizer.may_with, caller, row.action, target.arns, facts)
+        permission = Permission(self._authorizer, caller, row.action, target.arns, facts)
         services, registry_url = self._services, self._registry_url
         return Call(
-            row.name, caller, target.registry, parameters, services, registry_url, hold, may_with, passage, identity
+            row.name, caller, target.registry, parameters, services, registry_url, hold, permission, passage, identity
         )
 
     async def _check_beside(self, opened: Opened, own: Registry, target: Target, facts: RequestFacts) -> None:

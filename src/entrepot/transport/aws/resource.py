@@ -17,6 +17,7 @@ from entrepot.auth.authorize import ANY_RESOURCE
 from entrepot.domain.arn import parse_repository_arn
 from entrepot.domain.error import InvalidResourceArn
 from entrepot.domain.iam import EntityKind, entity_arn, parse_role_arn
+from entrepot.domain.kms import alias_arn, check_alias_name, parse_key_id, parse_key_name, parse_target_key
 from entrepot.domain.registry import Registry
 from entrepot.domain.robot_token import robot_arn
 from entrepot.domain.vpc_endpoint import ec2_arn, resource_type
@@ -53,6 +54,10 @@ class ResourceKind(StrEnum):
     PASSED_ROLE = "role of `roleArn`"
     ROBOT_TOKEN = "robot token"  # noqa: S105 (the words of the page)
     ROBOT_TOKENS = "each robot token named, else `robot-token/*`"
+    KEY = "key of `KeyId`"
+    KEY_BY_ANY_NAME = "key of `KeyId`, which may be an alias"
+    ALIAS = "alias of `AliasName`, and its key"
+    ALIAS_AND_KEY = "alias of `AliasName`, keys that it names before and after"
     CALLER = "the caller: allowed unless denied"
     NONE = "none: always allowed"
 
@@ -79,6 +84,7 @@ def target_of(kind: ResourceKind, own: Registry, parameters: dict[str, Any], cal
     Raises:
         InvalidResourceArn: resourceArn names no repository of this region.
         ValidationFailed: RoleArn is no role's.
+        KmsError: KeyId, TargetKeyId or AliasName cannot be one.
     """
     is_caller = kind is ResourceKind.CALLER or (kind is ResourceKind.USER and not parameters.get("UserName"))
     if is_caller and caller:
@@ -192,6 +198,25 @@ def _ec2_tagged(own: Registry, parameters: dict[str, Any]) -> Target:
     return Target(own, tuple(ec2_arn(own, resource_type(one), one) for one in parameters["Resources"]))
 
 
+def _key(own: Registry, parameters: dict[str, Any]) -> Target:
+    return Target(own, (parse_key_id(parameters["KeyId"], own).arn,))
+
+
+def _key_by_any_name(own: Registry, parameters: dict[str, Any]) -> Target:
+    return Target(own, (parse_key_name(parameters["KeyId"], own).arn,))
+
+
+def _alias(own: Registry, parameters: dict[str, Any]) -> Target:
+    """Its key is known once it is looked at: the handler asks for that."""
+    check_alias_name(parameters["AliasName"])
+    return Target(own, (alias_arn(own, parameters["AliasName"]),))
+
+
+def _alias_and_key(own: Registry, parameters: dict[str, Any]) -> Target:
+    arns = _alias(own, parameters).arns
+    return Target(own, (*arns, parse_target_key(parameters["TargetKeyId"], own).arn))
+
+
 _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.REPOSITORY: _repository,
     ResourceKind.REPOSITORIES: _repositories,
@@ -220,4 +245,8 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.PASSED_ROLE: _passed_role,
     ResourceKind.ROBOT_TOKEN: _robot_token,
     ResourceKind.ROBOT_TOKENS: _robot_tokens,
+    ResourceKind.KEY: _key,
+    ResourceKind.KEY_BY_ANY_NAME: _key_by_any_name,
+    ResourceKind.ALIAS: _alias,
+    ResourceKind.ALIAS_AND_KEY: _alias_and_key,
 }

@@ -34,6 +34,6 @@ def test_lines_to_paste(deployment: Deployment) -> None:
 def test_without_a_profile_it_says_where_the_key_is(deployment: Deployment) -> None:
     text = welcome(deployment, None, 0.5)
     assert "entrepot admin account root-key 123456789012 --show --data-dir" in text
-    assert "AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_IAM and AWS_ENDPOINT_URL_STS all set to" in text
+    assert "AWS_ENDPOINT_URL_IAM, AWS_ENDPOINT_URL_KMS and\nAWS_ENDPOINT_URL_STS all set to" in text
     assert "\n  http://127.0.0.1:5000\n" in f"{text}\n"
     assert "AWS_PROFILE" not in text

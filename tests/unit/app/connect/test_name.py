@@ -15,6 +15,7 @@ def test_one_account_in_one_region() -> None:
         "api.ecr.us-east-1.amazonaws.com",
         "ecr.us-east-1.amazonaws.com",
         "ecr.us-east-1.api.aws",
+        "kms.us-east-1.amazonaws.com",
         "sts.us-east-1.amazonaws.com",
         "sts.amazonaws.com",
         "iam.amazonaws.com",
@@ -33,6 +34,7 @@ def test_china_has_its_own_domains() -> None:
         "api.ecr.cn-north-1.amazonaws.com.cn",
         "ecr.cn-north-1.amazonaws.com.cn",
         "ecr.cn-north-1.api.amazonwebservices.com.cn",
+        "kms.cn-north-1.amazonaws.com.cn",
         "sts.cn-north-1.amazonaws.com.cn",
     ]
 

@@ -13,7 +13,7 @@ from entrepot.transport.aws.ecr.policy_text import policy_text
 
 async def set_repository_policy(call: Call) -> dict[str, Any]:
     text, is_forced = call.parameters["policyText"], call.parameters.get("force", False)
-    may_set_again = None if is_forced else call.may_with
+    may_set_again = None if is_forced else call.permission.may_with
     shown = await call.services.repository_policy.set(call.registry, call.repository, text, may_set_again)
     return _answer(call, shown)
 

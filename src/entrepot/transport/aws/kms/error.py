@@ -21,6 +21,17 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     kms.ArnOfOtherRegion: Row("NotFoundException", lambda e: f"Invalid arn {e.region}"),
     kms.KmsArnInvalid: Row("InvalidArnException", lambda e: f"Invalid arn {e.text}"),
     kms.KeyDisabled: Row("DisabledException", lambda e: f"{e.arn} is disabled."),
+    kms.AliasTaken: Row("AlreadyExistsException", lambda e: f"An alias with the name {e.arn} already exists"),
+    kms.AliasReserved: Row("NotAuthorizedException", lambda _: ""),
+    kms.KmsQuotaExceeded: Row("LimitExceededException", lambda e: e.detail),
+    kms.KeyPolicyMalformed: Row("MalformedPolicyDocumentException", lambda e: e.sentence),
+    kms.KeyPolicyLocksOut: Row(
+        "MalformedPolicyDocumentException",
+        lambda _: "The new key policy will not allow you to update the key policy in the future.",
+    ),
+    kms.KeyPolicyNotFound: Row("NotFoundException", lambda _: "No such policy exists"),
+    kms.KmsTagInvalid: Row("TagException", lambda e: e.detail),
+    kms.MarkerInvalid: Row("InvalidMarkerException", lambda _: "The marker is not one of this list."),
     kms.KeyStateInvalid: Row("KMSInvalidStateException", lambda e: f"{e.arn} is {e.state}."),
 }
 """One row for every error of `domain/kms_error.py`."""

@@ -1,0 +1,40 @@
+"""Permissions that only a handler can ask for: once it knows what else is touched, or what a policy would change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from entrepot.auth.authorize import Authorizer
+    from entrepot.auth.condition_key import Facts
+    from entrepot.domain.policy.index import PolicySet
+    from entrepot.domain.principal import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the caller of a request that was let pass may do beside it."""
+
+    _authorizer: Authorizer
+    _caller: Caller
+    _action: str
+    _arns: Sequence[str]
+    _facts: Facts
+
+    async def check(self, arn: str) -> None:
+        """Let the request pass if its action is allowed on another resource too.
+
+        Raises:
+            AccessDenied
+        """
+        await self._authorizer.check(self._caller, self._action, [arn], self._facts)
+
+    async def may_with(self, policy: PolicySet) -> bool:
+        """Whether the caller could do the same again if the resource had this policy."""
+        return await self._authorizer.may_with(self._caller, self._action, self._arns, self._facts, policy)
+
+    async def may_then(self, action: str, arn: str, policy: PolicySet) -> bool:
+        """Whether the caller could do something to a resource if it had this policy."""
+        return await self._authorizer.may_with(self._caller, action, [arn], self._facts, policy)
