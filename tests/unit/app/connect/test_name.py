@@ -24,7 +24,7 @@ def test_one_account_in_one_region() -> None:
 
 def test_several_of_both_each_once() -> None:
     found = names(["123456789012", "210987654321"], ["us-east-1", "eu-west-1"])
-    assert len(found) == len(set(found)) == 2 * 2 * 2 + 2 * 4 + 2
+    assert len(found) == len(set(found)) == 2 * 2 * 2 + 2 * 5 + 2
 
 
 def test_china_has_its_own_domains() -> None:
@@ -44,5 +44,6 @@ def test_the_server_knows_every_name(region: str) -> None:
     for name in names(["123456789012"], [region]):
         endpoint = parse_endpoint(name)
         assert endpoint is not None
-        assert endpoint.kind in {EndpointKind.REGISTRY, EndpointKind.ECR, EndpointKind.IAM, EndpointKind.STS}
+        kinds = EndpointKind.REGISTRY, EndpointKind.ECR, EndpointKind.IAM, EndpointKind.KMS, EndpointKind.STS
+        assert endpoint.kind in kinds
         assert endpoint.region in {region, None}
