@@ -183,10 +183,13 @@ def test_conditions_hold_as_for_the_twin(conditions: dict[str, Any], context: di
 
 
 @settings(max_examples=500, deadline=None)
-@given(_questions())
-def test_the_engine_decides_as_its_twin(asked: tuple[Question, Kind]) -> None:
+@given(_questions(), st.booleans())
+def test_the_engine_decides_as_its_twin(asked: tuple[Question, Kind], has_scope: bool) -> None:
+    """The scope of a robot token limits as one more level of service control policies does."""
     question, kind = asked
     own = Kind.IDENTITY
+    levels = question.service_control
+    scope, levels = (levels[0], levels[1:]) if has_scope and levels else (None, levels)
     policies = Policies(
         identity=PolicySet((str(index), parse_policy(text, own)) for index, text in enumerate(question.identity)),
         boundary=_set(question.boundary, own),
@@ -195,7 +198,8 @@ def test_the_engine_decides_as_its_twin(asked: tuple[Question, Kind]) -> None:
         registry=_set(question.registry, Kind.REGISTRY),
         registry_scope=RegistryScope(question.scope),
         endpoint=_set(question.endpoint, Kind.ENDPOINT),
-        service_control=tuple(PolicySet([("", parse_policy(text, own))]) for text in question.service_control),
+        service_control=tuple(PolicySet([("", parse_policy(text, own))]) for text in levels),
+        scope=_set(scope, own),
     )
     request = Request(question.subject, question.action, question.resource, HERE, question.context, question.key_grant)
     assert evaluate(request, policies).outcome.value == decide(question)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from entrepot.domain.bearer_host import BearerHost
 from entrepot.domain.robot_token import new_password
 from tests.support.aws import AwsWorld, aws_world
 from tests.support.database import SqliteAddress
@@ -297,3 +298,23 @@ async def test_revoked_tokens_do_not_shut_their_address_out(wary: tuple[AwsWorld
     assert await service_of(world).purge_ended() == 1
     answer = await get(robot.oci)
     assert (answer.status, answer.codes) == (401, ["UNAUTHORIZED"])
+
+
+async def test_on_bearer_hosts(sqlite_address: SqliteAddress, tmp_path: Path) -> None:
+    """`/token/` hands its password back, which then opens what it would with Basic, and no more."""
+    host = "public.example"
+    hosts = (BearerHost.parse(host),)
+    async with aws_world(sqlite_address, tmp_path / "data", bearer_hosts=hosts) as world:
+        await world.registry.create_repository("team/app")
+        await world.registry.client.put_image("team/app", "v1")
+        await make_role(world)
+        robot = await make_robot(world)
+        named = replace(robot.oci, authorization=basic(robot.made.password, "ci"))
+        token = (await get(named, "/token/", Host=host)).json()["token"]
+        bearer = replace(robot.oci, authorization=f"Bearer {token}")
+        assert (await get(bearer, Host=host)).status == 200
+        assert (await bearer.send("POST", "/v2/team/app/blobs/uploads/", {"Host": host})).status == 403
+        assert (await get(named, Host=host)).status == 200
+        await revoke(world)
+        for client, path in ((bearer, IMAGE), (named, "/token/")):
+            assert (await get(client, path, Host=host)).status == 401
