@@ -40,12 +40,20 @@ _OF_KMS: Final = {
     "TagList": [{"TagKey": "a", "TagValue": "b"}],
     "TagKeyList": ["a"],
 }
+_KEY_ID: Final = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
 _OF_SHAPE: Final[dict[str, dict[str, Any]]] = {"ec2": _OF_IAM, "iam": _OF_IAM, "kms": _OF_KMS, "sts": _OF_IAM}
 """Members whose shape does not say enough, by service."""
 
 _OF_OPERATION: Final[dict[str, dict[str, Any]]] = {
     "AssumeRole": {"RoleArn": f"arn:aws:iam::{HOME.account_id}:role/{ROLE}", "RoleSessionName": "me"},
     "GetAccessKeyLastUsed": {"AccessKeyId": "AKIA" + "ANA".ljust(16, "0")},  # hers: others' are denied by the service
+    "Decrypt": {"CiphertextBlob": "YQ==", "KeyId": _KEY_ID},  # else the ciphertext would have to be one
+    "GenerateDataKey": {"KeySpec": "AES_256"},
+    "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
+    "ReEncrypt": {"CiphertextBlob": "YQ==", "SourceKeyId": _KEY_ID, "DestinationKeyId": _KEY_ID},
+    "ListRetirableGrants": {"RetiringPrincipal": f"arn:aws:iam::{HOME.account_id}:root"},
+    "RetireGrant": {"KeyId": _KEY_ID, "GrantId": "a" * 64},
     "GenerateRandom": {"NumberOfBytes": 1},  # the model does not say that it is required
     "SimulatePrincipalPolicy": {"PolicySourceArn": f"arn:aws:iam::{HOME.account_id}:user/none"},
 }

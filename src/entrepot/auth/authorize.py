@@ -23,6 +23,7 @@ from entrepot.domain.managed_policy import AWS_ACCOUNT
 from entrepot.domain.policy.action import ALIAS_ACTIONS, KEY_ACTIONS_FOR_ALL, TRUST_ACTIONS
 from entrepot.domain.policy.evaluate import Case, Decision, Layer, Outcome, Policies, Request, evaluate
 from entrepot.domain.policy.index import PolicySet
+from entrepot.domain.policy.principal import Grant
 from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ class Authorizer:
         holder = await self._access.caller(caller)
         resource = await self._resource(caller, action, arn, view)
         context = self._context(caller, facts, holder, resource)
+        if granted := await self._granted(caller, action, resource, context):
+            return _evaluate(holder, resource, action, resource.arn or arn, context, granted).decision
         if resource.is_kept:
             return _recall(holder, resource, action, arn, context)
         return _evaluate(holder, resource, action, resource.arn or arn, context).decision
@@ -166,7 +169,18 @@ class Authorizer:
         """Decide as `decide` does, from nothing that is remembered; with the policies and keys that were asked."""
         holder = await self._access.caller(caller)
         resource = await self._resource(caller, action, arn, None)
-        return _evaluate(holder, resource, action, resource.arn or arn, self._context(caller, facts, holder, resource))
+        context = self._context(caller, facts, holder, resource)
+        granted = await self._granted(caller, action, resource, context)
+        return _evaluate(holder, resource, action, resource.arn or arn, context, granted)
+
+    async def _granted(self, caller: Caller, action: str, resource: ResourceAccess, context: RequestContext) -> Grant:
+        """What grants on a KMS key say to the caller."""
+        if resource.arn is None or action.lower() not in KEY_ACTIONS_FOR_ALL:
+            return Grant.NONE
+        key = key_name_of(resource.arn)
+        if key is None or key.key_id is None:
+            return Grant.NONE
+        return await self._access.granted(caller, key.key_id, action, context)
 
     def _context(self, caller: Caller, facts: Facts, holder: CallerAccess, resource: ResourceAccess) -> RequestContext:
         belongs = resource.account_id, resource.tags, resource.keys
@@ -257,8 +271,15 @@ def _sets(policies: Policies) -> Iterable[PolicySet]:
     return [one for one in policies if isinstance(one, PolicySet)]
 
 
-def _evaluate(holder: CallerAccess, resource: ResourceAccess, action: str, arn: str, context: RequestContext) -> Case:
-    request = Request(holder.subject, action, arn, resource.account_id, context)
+def _evaluate(
+    holder: CallerAccess,
+    resource: ResourceAccess,
+    action: str,
+    arn: str,
+    context: RequestContext,
+    granted: Grant = Grant.NONE,
+) -> Case:
+    request = Request(holder.subject, action, arn, resource.account_id, context, granted)
     policies = policies_of(holder, resource, context.facts.passage)
     return Case(request, policies, evaluate(request, policies))
 

@@ -146,3 +146,43 @@ class KmsTagInvalid(KmsError):
 
 class MarkerInvalid(KmsError):
     """A marker that is not ours, or belongs to another list."""
+
+
+class CiphertextInvalid(KmsError):
+    """A ciphertext that is damaged, none of ours, or made with another key or encryption context; nobody is told."""
+
+
+class KeyIncorrect(KmsError):
+    """The ciphertext was made with another key than the one that is named."""
+
+
+class KeyUsageInvalid(KmsError):
+    """An algorithm that is none of the key's; `detail` says which."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class DryRun(KmsError):
+    """All would have gone well, and nothing was done: the caller asked for just that."""
+
+
+class GrantNotFound(KmsError):
+    """The key has no grant of that id."""
+
+    def __init__(self, grant_id: str) -> None:
+        super().__init__(grant_id)
+        self.id = grant_id
+
+
+class GrantTokenInvalid(KmsError):
+    """A grant token that is none of ours."""
+
+
+class GrantPrincipalInvalid(KmsError):
+    """An ARN that is no principal's, or a user's or role's that does not exist."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn

@@ -20,18 +20,20 @@ from sqlalchemy import Connection
 
 from entrepot.domain.iam import EntityKind
 from entrepot.domain.kms import KEY_CONDITIONS, KeyName, KmsKey
+from entrepot.domain.kms_grant import Keys
 from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.passage import Passage
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.evaluate import Policies, RegistryScope
 from entrepot.domain.policy.index import PolicySet
-from entrepot.domain.policy.principal import ANONYMOUS, Subject, federated, root, service, session, user
+from entrepot.domain.policy.principal import ANONYMOUS, Grant, Subject, federated, root, service, session, user
 from entrepot.domain.policy.saved import SavedPolicy, with_unique_ids
 from entrepot.domain.policy.statement import Policy
 from entrepot.domain.principal import Caller, PrincipalKind
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
 from entrepot.service.iam.standing import DENY_ALL, Standing, load_managed, load_standing
+from entrepot.service.kms.grant import find_granted
 from entrepot.service.kms.policy import default_policy
 from entrepot.store.metadata import access as rows
 from entrepot.store.metadata.base import Database
@@ -184,6 +186,15 @@ class AccessService:
             found = await self._database.read(lambda connection: _key_access(connection, key))
             _keep(self._keys, key.id, key.epoch, found)
         return found
+
+    async def granted(self, caller: Caller, key_id: str, action: str, keys: Keys) -> Grant:
+        """What grants on a KMS key allow a caller in a request with these condition keys."""
+        found = await self._database.lookup(lambda connection: find_granted(connection, caller, key_id))
+        said = Grant.NONE
+        for meets, grant in found:
+            if grant.allows(action, keys):
+                said |= meets
+        return said
 
     async def _registry(self, owner: Registry, epoch: int | None) -> ResourceAccess:
         found = _kept(self._registries, owner, epoch)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from entrepot.service.job import JobService
     from entrepot.service.key import KeyService
     from entrepot.service.kms.alias import KmsAliasService
+    from entrepot.service.kms.cryptography import KmsCryptography
+    from entrepot.service.kms.grant import KmsGrantService
     from entrepot.service.kms.key import KmsKeys
     from entrepot.service.kms.lifecycle import KmsLifecycleService
     from entrepot.service.kms.policy import KmsPolicyService
@@ -103,6 +105,8 @@ class Services:
     ec2_tag: Ec2TagService
     passage: PassageService
     listening: ListeningService
+    kms_cryptography: KmsCryptography
+    kms_grant: KmsGrantService
     kms_lifecycle: KmsLifecycleService
     kms_policy: KmsPolicyService
     kms_alias: KmsAliasService

@@ -41,6 +41,8 @@ class Material:
     version: int
     secret: bytes = field(repr=False)
     """32 bytes."""
+    id: str
+    """64 hex digits: what AWS calls the version."""
 
 
 class KmsKeys:
@@ -77,10 +79,11 @@ class KmsKeys:
         if kept is not None and kept[0] == key.epoch:
             self._material.move_to_end((key.id, version))
             return kept[1]
-        sealed = await self._database.lookup(lambda connection: find_sealed(connection, key.id, version))
-        if sealed is None:
+        found = await self._database.lookup(lambda connection: find_sealed(connection, key.id, version))
+        if found is None:
             return None
-        opened = Material(version, self._key.unseal(KMS_PURPOSE, sealed, kms_subject(key.id, version)))
+        sealed, material_id = found
+        opened = Material(version, self._key.unseal(KMS_PURPOSE, sealed, kms_subject(key.id, version)), material_id)
         self._keep(key, opened)
         return opened
 

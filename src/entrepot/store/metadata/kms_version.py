@@ -12,15 +12,15 @@ from entrepot.store.metadata.base import from_micros, to_micros
 from entrepot.store.metadata.schema import kms_key_version
 
 _COLUMNS: Final = kms_key_version.c
-_FIND: Final = select(_COLUMNS.sealed).where(
+_FIND: Final = select(_COLUMNS.sealed, _COLUMNS.material_id).where(
     _COLUMNS.key_id == bindparam("of_key"), _COLUMNS.number == bindparam("version")
 )
 
 
-def find_sealed(connection: Connection, key_id: str, number: int) -> bytes | None:
-    """The sealed material of a version, if there is one; one search by key."""
-    found: bytes | None = connection.scalar(_FIND, {"of_key": key_id, "version": number})
-    return found
+def find_sealed(connection: Connection, key_id: str, number: int) -> tuple[bytes, str] | None:
+    """The sealed material of a version and its id, if there is one; one search by key."""
+    found = connection.execute(_FIND, {"of_key": key_id, "version": number}).one_or_none()
+    return None if found is None else (found.sealed, found.material_id)
 
 
 def insert_version(connection: Connection, key_id: str, version: KeyVersion, sealed: bytes) -> None:

@@ -197,7 +197,7 @@ class AwsGateway:
         """Authorise what an operation needs on other resources, and on its own where that will be."""
         row, caller, parameters = opened.row, opened.caller, opened.parameters
         for other in row.beside:
-            asked = replace(facts, parameters={**facts.parameters, **other.keys})
+            asked = replace(facts, parameters=other.keys_of(parameters))
             await self._authorizer.check(caller, other.action, target_of(other.resource, own, parameters).arns, asked)
         if row.new_place:
             path, name = (parameters.get(member) for member in row.new_place)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
-    from entrepot.auth.condition_key import Facts
+    from entrepot.auth.condition_key import RequestFacts, Values
     from entrepot.domain.policy.index import PolicySet
     from entrepot.domain.principal import Caller
 
@@ -21,7 +21,7 @@ class Permission:
     _caller: Caller
     _action: str
     _arns: Sequence[str]
-    _facts: Facts
+    _facts: RequestFacts
 
     async def check(self, arn: str) -> None:
         """Let the request pass if its action is allowed on another resource too.
@@ -30,6 +30,15 @@ class Permission:
             AccessDenied
         """
         await self._authorizer.check(self._caller, self._action, [arn], self._facts)
+
+    async def check_action(self, action: str, arn: str, keys: Mapping[str, Values] | None = None) -> None:
+        """Let the request pass if another action is allowed, perhaps with other condition keys of its own.
+
+        Raises:
+            AccessDenied
+        """
+        facts = self._facts if keys is None else replace(self._facts, parameters=keys)
+        await self._authorizer.check(self._caller, action, [arn], facts)
 
     async def may_with(self, policy: PolicySet) -> bool:
         """Whether the caller could do the same again if the resource had this policy."""

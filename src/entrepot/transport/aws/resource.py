@@ -21,6 +21,7 @@ from entrepot.domain.kms import alias_arn, check_alias_name, parse_key_id, parse
 from entrepot.domain.registry import Registry
 from entrepot.domain.robot_token import robot_arn
 from entrepot.domain.vpc_endpoint import ec2_arn, resource_type
+from entrepot.service.kms.cryptography import arn_of
 
 if TYPE_CHECKING:
     from entrepot.domain.principal import Principal
@@ -56,6 +57,9 @@ class ResourceKind(StrEnum):
     ROBOT_TOKENS = "each robot token named, else `robot-token/*`"
     KEY = "key of `KeyId`"
     KEY_BY_ANY_NAME = "key of `KeyId`, which may be an alias"
+    CIPHERTEXT_KEY = "key of `KeyId`, else of the ciphertext"
+    CIPHERTEXT_SOURCE_KEY = "key of `SourceKeyId`, else of the ciphertext"
+    DESTINATION_KEY = "key of `DestinationKeyId`"
     ALIAS = "alias of `AliasName`, and its key"
     ALIAS_AND_KEY = "alias of `AliasName`, keys that it names before and after"
     CALLER = "the caller: allowed unless denied"
@@ -206,6 +210,21 @@ def _key_by_any_name(own: Registry, parameters: dict[str, Any]) -> Target:
     return Target(own, (parse_key_name(parameters["KeyId"], own).arn,))
 
 
+def _destination_key(own: Registry, parameters: dict[str, Any]) -> Target:
+    return Target(own, (parse_key_name(parameters["DestinationKeyId"], own).arn,))
+
+
+def _of_ciphertext(member: str) -> _Find:
+    """The key that is named, else the one that a ciphertext says that it was made with."""
+
+    def find(own: Registry, parameters: dict[str, Any]) -> Target:
+        if member not in parameters and "CiphertextBlob" not in parameters:
+            return Target(own, (ANY_RESOURCE,))  # the handler refuses: the model does not say that it is required
+        return Target(own, (arn_of(own, parameters.get("CiphertextBlob", b""), parameters.get(member)),))
+
+    return find
+
+
 def _alias(own: Registry, parameters: dict[str, Any]) -> Target:
     """Its key is known once it is looked at: the handler asks for that."""
     check_alias_name(parameters["AliasName"])
@@ -247,6 +266,9 @@ _TARGETS: Final[dict[ResourceKind, _Find]] = {
     ResourceKind.ROBOT_TOKENS: _robot_tokens,
     ResourceKind.KEY: _key,
     ResourceKind.KEY_BY_ANY_NAME: _key_by_any_name,
+    ResourceKind.CIPHERTEXT_KEY: _of_ciphertext("KeyId"),
+    ResourceKind.CIPHERTEXT_SOURCE_KEY: _of_ciphertext("SourceKeyId"),
+    ResourceKind.DESTINATION_KEY: _destination_key,
     ResourceKind.ALIAS: _alias,
     ResourceKind.ALIAS_AND_KEY: _alias_and_key,
 }

@@ -34,8 +34,8 @@ class Beside:
 
     action: str
     resource: ResourceKind
-    keys: Mapping[str, Values]
-    """Condition keys of that question alone."""
+    keys_of: Callable[[dict[str, Any]], Mapping[str, Values]]
+    """The condition keys of that question alone, from the parameters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from entrepot.transport.aws.resource import ResourceKind
 from entrepot.transport.aws.row import Beside, row
 
 _ROBOT = ResourceKind.ROBOT_TOKEN
-_PASSED: Final = Beside("iam:PassRole", ResourceKind.PASSED_ROLE, {"iam:passedtoservice": (TRUSTED_SERVICE,)})
+_PASSED: Final = Beside("iam:PassRole", ResourceKind.PASSED_ROLE, lambda _: {"iam:passedtoservice": (TRUSTED_SERVICE,)})
 """Whoever gives a role to robots must be allowed to: otherwise he could get what the role may."""
 
 ROWS: Final = (

@@ -60,7 +60,9 @@ _ALSO: Final = {
 }
 """Further actions, each with the member whose presence demands it."""
 
-_PASSED_TO_MACHINES: Final = Beside("iam:PassRole", ResourceKind.ROLE, {"iam:passedtoservice": ("ec2.amazonaws.com",)})
+_PASSED_TO_MACHINES: Final = Beside(
+    "iam:PassRole", ResourceKind.ROLE, lambda _: {"iam:passedtoservice": ("ec2.amazonaws.com",)}
+)
 _BESIDE: Final = {"AddRoleToInstanceProfile": (_PASSED_TO_MACHINES,)}
 """Further actions on other resources."""
 

@@ -32,6 +32,24 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     kms.KeyPolicyNotFound: Row("NotFoundException", lambda _: "No such policy exists"),
     kms.KmsTagInvalid: Row("TagException", lambda e: e.detail),
     kms.MarkerInvalid: Row("InvalidMarkerException", lambda _: "The marker is not one of this list."),
+    kms.CiphertextInvalid: Row(
+        "InvalidCiphertextException",
+        lambda _: "The ciphertext is damaged, was made with another key, or has another encryption context.",
+    ),
+    kms.KeyIncorrect: Row(
+        "IncorrectKeyException",
+        lambda _: "The key ID in the request does not identify a CMK that can perform this operation.",
+    ),
+    kms.KeyUsageInvalid: Row("InvalidKeyUsageException", lambda e: e.detail),
+    kms.DryRun: Row(
+        "DryRunOperationException",
+        lambda _: "The request would have succeeded, but the DryRun option is set.",
+    ),
+    kms.GrantNotFound: Row("NotFoundException", lambda e: f"Grant ID {e.id} not found"),
+    kms.GrantTokenInvalid: Row("InvalidGrantTokenException", lambda _: "The grant token is not valid."),
+    kms.GrantPrincipalInvalid: Row(
+        "InvalidArnException", lambda e: f"ARN does not refer to a valid principal: {e.arn}"
+    ),
     kms.KeyStateInvalid: Row("KMSInvalidStateException", lambda e: f"{e.arn} is {e.state}."),
 }
 """One row for every error of `domain/kms_error.py`."""
