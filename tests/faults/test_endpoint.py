@@ -138,7 +138,7 @@ def test_workers_die_and_the_server_starts_again(server: Server) -> None:
     server.kill()
     wait_until(lambda: not is_open(url), what="the end of the workers")
     server.start()
-    wait_until(lambda: is_open(url), what="the endpoint")
+    wait_for(client(server.url, "ec2"), second, "available")
     assert client(url, "ecr").describe_repositories()["repositories"] == []
 
 
@@ -153,6 +153,10 @@ def test_an_address_that_is_taken(server: Server) -> None:
         assert "another program listens there" in found["LastError"]["Message"]
         with pytest.raises(ClientError, match="InsufficientFreeAddressesInSubnet"):
             create(ec2, "ecr.api")
+        ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint_id])
+        wait_for(ec2, endpoint_id, None)
+        endpoint_id = create(ec2)
+        wait_for(ec2, endpoint_id, "failed")
     wait_for(ec2, endpoint_id, "available")
     bind(server, url, second := address())
     other = create(ec2, "ecr.api")

@@ -20,6 +20,7 @@ from entrepot.domain.identity import AccessKey, AccessKeyTaken
 from entrepot.domain.key import MasterKeyMissing, MasterKeyWrong, SealBroken
 from entrepot.service.context import Context
 from entrepot.service.identity import IdentityService
+from entrepot.service.vpc.listening import ListeningService
 from entrepot.store.metadata.revision import SchemaTooNew, is_postgres_current, is_sqlite_current
 from entrepot.store.metadata.sqlite_file import FileSystemRefused, refuse_network_file_system
 
@@ -73,6 +74,8 @@ async def _open(deployment: Deployment) -> AccessKey:
             log.warning("master_key.rotated", directory=str(deployment.directory.path), advice=ADVICE)
         if settings.master_key is None and deployment.directory.is_master_key_exposed():
             log.warning("master_key.exposed", directory=str(deployment.directory.path), advice="chmod 600 master.key")
+        if database.dialect == "sqlite":  # on PostgreSQL other servers may listen
+            await ListeningService(database).begin()
         identity = IdentityService(database, context, keys)
         account = await identity.ensure_account(settings.account_id, "main")
         if settings.root_access_key_id is None or settings.root_secret_access_key is None:

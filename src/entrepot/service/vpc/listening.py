@@ -67,6 +67,10 @@ class ListeningService:
 
         return await self._database.read(query)
 
+    async def begin(self) -> None:
+        """Nobody listens yet: of a database that one server at a time has open."""
+        await self._database.write(rows.clear_listening)
+
     async def report_listening(self, gate: Gate) -> None:
         """Every worker listens."""
         await self._database.write(lambda connection: rows.set_listening(connection, gate))

@@ -83,6 +83,11 @@ def set_address(connection: Connection, interface_id: str, address: str | None) 
     _update_interface(connection, vpc_endpoint_subnet.c.interface_id == interface_id, address=address)
 
 
+def clear_listening(connection: Connection) -> None:
+    """Note that nobody listens on any address."""
+    connection.execute(update(vpc_endpoint_subnet).values(is_listening=False, problem=None))
+
+
 def set_listening(connection: Connection, gate: Gate) -> None:
     """Note that every worker listens on an address."""
     connection.execute(update(vpc_endpoint_subnet).where(*_at(gate)).values(is_listening=True, problem=None))
