@@ -48,12 +48,12 @@ class Entrepot:
     name: str = "entrepot"
 
     @classmethod
-    def start(cls, work: Path) -> Entrepot:
+    def start(cls, work: Path, encryption_type: str = "AES256") -> Entrepot:
         """Start it and make the repository."""
         server = Server(work / "data", work / "home", environment={"ENTREPOT_LOG_LEVEL": "error"})
         server.start()
         ecr = ecr_client(server)
-        ecr.create_repository(repositoryName=REPOSITORY)
+        ecr.create_repository(repositoryName=REPOSITORY, encryptionConfiguration={"encryptionType": encryption_type})
         token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
         return cls(server, {"Authorization": f"Basic {token}"})
 

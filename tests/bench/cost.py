@@ -66,7 +66,7 @@ def main() -> None:
         file.truncate(options.layer_mib * MIB)
     load = Load(layer, Scale(options.layer_mib * MIB, options.seconds, IMAGES))
     load.renew()
-    contender = Entrepot.start(work / "entrepot")
+    contender = Entrepot.start(work / "entrepot", options.encryption)
     try:
         prepare(contender, load)
         push_layer(contender, load)
@@ -101,6 +101,7 @@ def _round(contender: Entrepot, load: Load, names: list[str]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help=f"comma-separated: {', '.join(REQUESTS)}, image-push, pull")
+    parser.add_argument("--encryption", default="AES256", help="AES256, KMS or KMS_DSSE")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each load")
     parser.add_argument("--layer-mib", type=int, default=256)

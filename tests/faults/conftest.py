@@ -61,11 +61,26 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def client(server: Server) -> RegistryClient:
+def encryption_type() -> str:
+    """Of the repository `faults`; modules that push on a server that dies have it with KMS keys too."""
+    return "AES256"
+
+
+@pytest.fixture
+def client(server: Server, encryption_type: str) -> RegistryClient:
     """Logged in, with the repository `faults`."""
     client = RegistryClient(server)
-    client.create("faults")
+    client.create("faults", encryption_type)
     return client
+
+
+EVERY_ENCRYPTION = pytest.mark.parametrize(
+    ("server", "encryption_type"),
+    [("sqlite_server", "AES256"), ("postgres_server_process", "KMS"), ("sqlite_server", "KMS_DSSE")],
+    ids=["sqlite-AES256", "postgresql-KMS", "sqlite-KMS_DSSE"],
+    indirect=["server"],
+)
+"""Both engines and each type of encryption, with as few runs as that takes."""
 
 
 @pytest.fixture

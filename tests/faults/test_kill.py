@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.faults.conftest import EVERY_ENCRYPTION
 from tests.support.registry_client import (
     OCTETS,
     RegistryClient,
@@ -15,6 +16,8 @@ from tests.support.registry_client import (
     with_digest,
 )
 from tests.support.server import Server
+
+pytestmark = EVERY_ENCRYPTION
 
 
 def _blob(client: RegistryClient, data: bytes, pieces: int) -> Iterator[None]:

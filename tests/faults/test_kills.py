@@ -153,7 +153,7 @@ def test_on_sqlite(sqlite_server: Server) -> None:
     _survive(sqlite_server, client)
 
 
-def test_on_postgresql(postgres_server_process: Server) -> None:
+def test_on_postgresql_under_a_kms_key(postgres_server_process: Server) -> None:
     client = RegistryClient(postgres_server_process)
-    client.create("faults")
+    client.create("faults", "KMS")
     _survive(postgres_server_process, client)

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
+from tests.faults.conftest import EVERY_ENCRYPTION
 from tests.support.poll import wait_until
 from tests.support.registry_client import OCTETS, RegistryClient, digest_of, exchange, with_digest
 from tests.support.server import Server
+
+pytestmark = EVERY_ENCRYPTION
 
 ODD = 300_007
 """Bytes of a chunk: no multiple of anything the store works with."""

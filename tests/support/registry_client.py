@@ -68,9 +68,9 @@ class RegistryClient:
         assert base64.b64decode(token).startswith(b"AWS:")
         self.headers = {"Authorization": f"Basic {token}"}
 
-    def create(self, name: str) -> None:
-        """Make a repository."""
-        self.ecr.create_repository(repositoryName=name)
+    def create(self, name: str, encryption_type: str = "AES256") -> None:
+        """Make a repository; a KMS key that protects it is the account's own."""
+        self.ecr.create_repository(repositoryName=name, encryptionConfiguration={"encryptionType": encryption_type})
 
     def connect(self, worker: int | None = None) -> http.client.HTTPConnection:
         """A connection, accepted by the worker with that process id if one is named."""

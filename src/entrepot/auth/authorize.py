@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from entrepot.domain.kms import KeyName
     from entrepot.domain.passage import Passage
     from entrepot.domain.principal import Caller
+    from entrepot.domain.registry import Registry
     from entrepot.domain.view import RepositoryView
     from entrepot.service.access import AccessService
 
@@ -102,6 +103,20 @@ class Authorizer:
             decision = await self.decide(caller, action, arn, facts, view)
             if not decision.is_allowed:
                 raise _denied(caller, action, arn, await self._told(caller, action, arn, facts, decision))
+
+    async def check_elsewhere(self, caller: Caller, action: str, arn: str, own: Registry, facts: Facts) -> None:
+        """Let the request pass if the caller's own policies allow `action` on a KMS key that another server has.
+
+        `own` is the caller's account in the region.
+
+        Raises:
+            AccessDenied
+        """
+        holder, resource = await self._access.caller(caller), self._access.key_elsewhere(own)
+        context = self._context(caller, facts, holder, resource)
+        decision = _evaluate(holder, resource, action, arn, context).decision
+        if not decision.is_allowed:
+            raise _denied(caller, action, arn, decision)
 
     async def check_unforbidden(self, caller: Caller, action: str, resource_arns: Iterable[str], facts: Facts) -> None:
         """Let the request pass unless a Deny applies: for what nobody needs to be allowed.

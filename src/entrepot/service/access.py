@@ -196,6 +196,10 @@ class AccessService:
                 said |= meets
         return said
 
+    def key_elsewhere(self, place: Registry) -> ResourceAccess:
+        """What belongs to a KMS key that another server has: the identity policies of an account here decide."""
+        return ResourceAccess(place.account_id, _delegation(place))
+
     async def _registry(self, owner: Registry, epoch: int | None) -> ResourceAccess:
         found = _kept(self._registries, owner, epoch)
         if found is None:

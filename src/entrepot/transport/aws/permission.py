@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from entrepot.auth.condition_key import RequestFacts, Values
     from entrepot.domain.policy.index import PolicySet
     from entrepot.domain.principal import Caller
+    from entrepot.domain.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ class Permission:
         """
         facts = self._facts if keys is None else replace(self._facts, parameters=keys)
         await self._authorizer.check(self._caller, action, [arn], facts)
+
+    async def check_elsewhere(self, action: str, arn: str, own: Registry, keys: Mapping[str, Values]) -> None:
+        """The same for a KMS key that another server has: the caller's own policies decide here.
+
+        Raises:
+            AccessDenied
+        """
+        await self._authorizer.check_elsewhere(self._caller, action, arn, own, replace(self._facts, parameters=keys))
 
     async def may_with(self, policy: PolicySet) -> bool:
         """Whether the caller could do the same again if the resource had this policy."""

@@ -14,6 +14,7 @@ from entrepot.domain.resource_tag import parse_resource_tags
 from entrepot.domain.sealed_key import EncryptionType
 from entrepot.domain.tag_mutability import Mode, TagMutability, parse_tag_mutability
 from entrepot.transport.aws.call import Call
+from entrepot.transport.aws.ecr.protection import choose_key
 from entrepot.transport.aws.page_token import paging_of
 
 
@@ -26,7 +27,7 @@ async def create_repository(call: Call) -> dict[str, Any]:
         kms_key=kms_key,
     )
     tags = parse_resource_tags((tag["Key"], tag["Value"]) for tag in call.parameters.get("tags", []))
-    chosen = await call.services.repository.choose_key(call.registry, settings)
+    chosen = await choose_key(call, settings)
     made = await call.services.repository.create(call.registry, call.repository, settings, tags, chosen)
     return {"repository": _repository(call, made)}
 
