@@ -17,6 +17,7 @@ from entrepot.auth.condition_key import RequestFacts
 from entrepot.auth.credential_limit import check_credential, needs_no_permission
 from entrepot.domain.arn import entity_of, repository_of
 from entrepot.domain.iam_error import NeverAllowed, SessionNotAccepted
+from entrepot.domain.kms import key_name_of
 from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.policy.evaluate import Case, Decision, Outcome
 from entrepot.domain.policy.miss import Miss, misses
@@ -27,6 +28,7 @@ from entrepot.service.access import AccessService
 from entrepot.service.principal import find_principal
 from entrepot.store.metadata.iam_entity import find_entity
 from entrepot.store.metadata.identity import find_account
+from entrepot.store.metadata.kms_key import find_key
 from entrepot.store.metadata.service_principal import list_service_principals
 from entrepot.store.metadata.view import view_repository
 from entrepot.transport.aws.operation import OPERATIONS
@@ -164,6 +166,9 @@ def _missing(connection: Connection, arn: str) -> list[str]:
     entity = entity_of(arn)
     if entity and entity[0].isdigit() and find_entity(connection, *entity) is None:
         return [f"there is no {entity[1].value} {entity[2]} in account {entity[0]}"]
+    key = key_name_of(arn)
+    if key and find_key(connection, key) is None:
+        return [f"there is no {key.alias or f'key {key.key_id}'} in account {key.place.account_id}, {key.place.region}"]
     return []
 
 

@@ -30,6 +30,7 @@ from tests.support.service import ACCOUNT, REGISTRY
 from tests.support.started import start_once
 
 APP = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/team/app"
+KEYS = f"arn:aws:kms:us-east-1:{ACCOUNT}"
 IAM, STS = f"arn:aws:iam::{ACCOUNT}", f"arn:aws:sts::{ACCOUNT}"
 MIA, BUILD = f"{IAM}:user/dev/mia", f"{IAM}:role/build"
 BEN, GROUP = f"{IAM}:user/ben", "AGPADEVS0000000000000"
@@ -240,6 +241,8 @@ def test_malformed_questions(
         ("ecr:PutImage", f"{APP}2", f"there is no repository team/app2 in account {ACCOUNT}, us-east-1"),
         ("ecr:PutImage", APP.replace(ACCOUNT, "210987654321"), "there is no account 210987654321"),
         ("iam:GetUser", f"{IAM}:user/ann", f"there is no user ann in account {ACCOUNT}"),
+        ("kms:DescribeKey", f"{KEYS}:key/none", f"there is no key none in account {ACCOUNT}, us-east-1"),
+        ("kms:DescribeKey", f"{KEYS}:alias/none", f"there is no alias/none in account {ACCOUNT}, us-east-1"),
         ("ecr:GetAuthorizationToken", APP, "requests of ecr:GetAuthorizationToken are decided on the resource `*`"),
         ("ecr:PutImage", "*", "requests of ecr:PutImage name their resources"),
         ("ecr:DescribeRepositories", APP.replace("team/app", "*"), None),
