@@ -65,7 +65,8 @@ def aws_names(accounts: Sequence[str], regions: Sequence[str]) -> list[str]:
     names = ["public.ecr.aws", "ecr-public.aws.com", "api.ecr-public.us-east-1.amazonaws.com", "sts.amazonaws.com"]
     names.append("iam.amazonaws.com")
     for region in regions:
-        names += [f"api.ecr.{region}.amazonaws.com", f"ecr.{region}.api.aws", f"sts.{region}.amazonaws.com"]
+        names += [f"api.ecr.{region}.amazonaws.com", f"ecr.{region}.api.aws"]
+        names += [f"{service}.{region}.amazonaws.com" for service in ("kms", "sts")]
         for account in accounts:
             names += [f"{account}.dkr.ecr.{region}.amazonaws.com", f"{account}.dkr-ecr.{region}.on.aws"]
     return names

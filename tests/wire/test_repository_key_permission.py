@@ -100,3 +100,25 @@ async def test_a_key_of_another_account(sqlite_aws: AwsWorld) -> None:
     assert (await client.send("GET", "/v2/app/manifests/v1")).status == 403
     await sqlite_aws.stranger.kms("EnableKey", KeyId=key)
     assert (await client.send("GET", "/v2/app/manifests/v1")).status == 200
+
+
+async def test_a_grant_is_revoked_and_another_serves(sqlite_aws: AwsWorld) -> None:
+    aws, client = sqlite_aws.client, sqlite_aws.registry.client
+    key = (await new_key(aws))["Arn"]
+    given = {"encryptionType": "KMS", "kmsKey": key}
+    await aws.ecr("CreateRepository", repositoryName="app", encryptionConfiguration=given)
+    await client.put_image("app", "v1")
+    (grant,) = (await aws.kms("ListGrants", KeyId=key))["Grants"]
+    context = {"aws:ecr:arn": "arn:aws:ecr:us-east-1:123456789012:repository/app"}
+    assert grant["Constraints"] == {"EncryptionContextSubset": context}
+    assert (grant["GranteePrincipal"], grant["RetiringPrincipal"]) == ("ecr.us-east-1.amazonaws.com",) * 2
+    assert (await client.send("GET", "/v2/app/manifests/v1")).status == 200
+    await aws.kms("RevokeGrant", KeyId=key, GrantId=grant["GrantId"])
+    answer = await client.send("GET", "/v2/app/manifests/v1")
+    assert (answer.status, answer.codes) == (403, ["DENIED"])
+    other = {"aws:ecr:arn": "arn:aws:ecr:us-east-1:123456789012:repository/other"}
+    again = {"KeyId": key, "GranteePrincipal": "ecr.us-east-1.amazonaws.com", "Operations": ["Decrypt"]}
+    for constraint, status in ((other, 403), (context, 200)):
+        made = await aws.kms("CreateGrant", **again, Constraints={"EncryptionContextSubset": constraint})
+        assert made.status == 200
+        assert (await client.send("GET", "/v2/app/manifests/v1")).status == status

@@ -13,7 +13,7 @@ from entrepot.domain.kms_use import ChosenKey
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import Repository
 from entrepot.domain.sealed_key import SealedKey, context_of
-from entrepot.store.metadata.repository_grant import delete_grant
+from entrepot.store.metadata.kms_grant import delete_grant
 
 if TYPE_CHECKING:
     from entrepot.service.kms.ecr import EcrKms

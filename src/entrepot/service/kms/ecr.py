@@ -15,18 +15,21 @@ from entrepot.domain.key import KEY_BYTES
 from entrepot.domain.key_provider import KeyRefused
 from entrepot.domain.kms import KeyState, KmsKey, key_name_of, parse_key_name
 from entrepot.domain.kms_error import KmsError
+from entrepot.domain.kms_grant import Constraints, KmsGrant
 from entrepot.domain.kms_use import ecr_service
 from entrepot.domain.registry import Registry
 from entrepot.domain.sealed_key import SealedKey, context_of
 from entrepot.service.context import Context
 from entrepot.service.kms.ciphertext import FRESH_BYTES, CiphertextBroken, Header, read_header, seal, unseal
+from entrepot.service.kms.grant import ID_BYTES, TOKEN_BYTES
 from entrepot.service.kms.key import KmsKeys
-from entrepot.store.metadata import repository_grant as grants
+from entrepot.store.metadata import kms_grant as grants
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.key_usage import read_repository_usage
 from entrepot.store.metadata.kms_key import find_key
 
-GRANT_BYTES: Final = 32
+GRANTED: Final = ("Decrypt", "GenerateDataKey")
+"""What ECR may do with the key of a repository."""
 
 FindDefaultKey = Callable[[Registry], Awaitable[KmsKey]]
 """Finds AWS's key for ECR of an account and region; made when it is first asked for."""
@@ -117,12 +120,21 @@ class EcrKms:
         key = _find(connection, arn)
         if key is None:
             raise _gone(arn)
-        grant_id, token = (self._context.random_bytes(GRANT_BYTES).hex() for _ in range(2))
-        issuer = f"arn:{registry.partition}:iam::{registry.account_id}:root"
-        context, now = context_of(repository_arn), self._context.now_micros()
-        new = grants.EcrGrant(grant_id, token, key.id, ecr_service(registry), issuer, context, now)
-        grants.insert_ecr_grant(connection, new)
-        return grant_id
+        random, service = self._context.random_bytes, ecr_service(registry)
+        grant = KmsGrant(
+            id=random(ID_BYTES).hex(),
+            key_arn=arn,
+            token=random(TOKEN_BYTES).hex(),
+            name=None,
+            grantee=service,
+            retiring=service,
+            issuing_account=f"arn:{registry.partition}:iam::{registry.account_id}:root",
+            operations=GRANTED,
+            created_at=self._context.now(),
+            constraints=Constraints(subset=context_of(repository_arn)),
+        )
+        grants.insert_grant(connection, key.id, grant, {})
+        return grant.id
 
     async def _usable(self, arn: str, sealed: SealedKey | None = None) -> KmsKey:
         """A key that encrypts and decrypts now, for ECR if a sealed key is to be opened."""
@@ -160,7 +172,11 @@ def _find(connection: Connection, arn: str) -> KmsKey | None:
 
 
 def _is_granted(connection: Connection, key: KmsKey, sealed: SealedKey) -> bool:
-    return grants.is_granted(connection, key.id, sealed.grant_id, ecr_service(key.place), sealed.context)
+    """Whether ECR may open the key of a repository: by the grant made with it, or by another one that allows it."""
+    own = sealed.grant_id and grants.find_grant(connection, key.id, sealed.grant_id)
+    service = ecr_service(key.place)
+    found = [own] if own else grants.find_grants_about(connection, key.id, service, sealed.repository_arn)
+    return any("Decrypt" in one.grant.operations and one.grant.constraints.hold(sealed.context) for one in found)
 
 
 def _pending(key: KmsKey, sealed: SealedKey, images: int, size_bytes: int) -> KeyRefused:

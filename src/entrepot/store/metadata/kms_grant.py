@@ -38,6 +38,13 @@ def find_grants_for(connection: Connection, key_id: str, names: Iterable[str]) -
     return [_to_grant(row) for row in rows]
 
 
+def find_grants_about(connection: Connection, key_id: str, grantee: str, value: str) -> list[KeptGrant]:
+    """The grants on a key for a principal whose constraints have a value somewhere, such as a repository's ARN."""
+    mentioned = _COLUMNS.constraints.contains(json.dumps(value), autoescape=True)
+    rows = connection.execute(_GRANTS.where(_COLUMNS.key_id == key_id, _COLUMNS.grantee == grantee, mentioned))
+    return [_to_grant(row) for row in rows]
+
+
 def list_grants(
     connection: Connection, key_id: str, after: str, limit: int, *, grant_id: str | None, grantee: str | None
 ) -> list[KmsGrant]:
