@@ -72,12 +72,22 @@ async def test_what_is_no_ciphertext_of_the_key(aws: AwsWorld) -> None:
         "IncorrectKeyException",
         "The key ID in the request does not identify a CMK that can perform this operation.",
     )
-    broken = blob[:-1] + bytes([blob[-1] ^ 1])
-    foreign = blob[:10] + bytes([blob[10] ^ 1]) + blob[11:]  # another key id
-    for one in (broken, foreign, blob[:40], b"x" * 100):
+    for one in (blob[:-1] + bytes([blob[-1] ^ 1]), blob + b"x", blob[:40], b"x" * 100):
         assert (await decrypt(aws.client, one)).code == "InvalidCiphertextException"
+
+
+async def test_a_ciphertext_of_a_key_that_there_is_not(aws: AwsWorld) -> None:
+    """Spec: AWS's own words, which Kubernetes's encryption provider looks for."""
+    blob = await encrypt(aws.client, (await new_key(aws.client))["KeyId"])
+    foreign = blob[:10] + bytes([blob[10] ^ 1]) + blob[11:]
     elsewhere = AwsClient(aws.gateway, aws.client.key, aws.client.now, "eu-west-1")
-    assert (await decrypt(elsewhere, blob)).code == "InvalidCiphertextException"
+    for client, one in ((aws.client, foreign), (elsewhere, blob)):
+        refused = await decrypt(client, one)
+        assert error_of(refused)[:2] == (400, "AccessDeniedException")
+        assert refused.message == (
+            "The ciphertext refers to a customer master key that does not exist, does not exist in this region, "
+            "or you are not allowed to access."
+        )
 
 
 async def test_older_material_still_decrypts_after_rotation(aws: AwsWorld) -> None:

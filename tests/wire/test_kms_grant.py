@@ -11,7 +11,7 @@ import pytest
 
 from entrepot.domain import kms_limit
 from entrepot.service.kms import grant as service
-from tests.support.aws import AwsWorld, Reply
+from tests.support.aws import AwsClient, AwsWorld, Reply
 from tests.support.iam_rows import document
 from tests.support.kms import error_of, new_key
 from tests.support.person import Person, make_session, make_user
@@ -151,6 +151,28 @@ async def test_it_is_retired_by_whom_it_names(aws: AwsWorld) -> None:
     assert unknown.code == "AccessDeniedException"
 
 
+async def test_those_who_may_retire_find_grants_on_all_accounts_keys_of_the_region(aws: AwsWorld) -> None:
+    key, eve = await new_key(aws.client), await make_user(aws, "eve", OTHER_ACCOUNT)
+    made = await grant(aws, key["KeyId"], ROOT, "Encrypt", RetiringPrincipal=eve.entity.arn)
+    given = {"RetiringPrincipal": eve.entity.arn}
+
+    async def found(client: AwsClient) -> list[str]:
+        return [one["GrantId"] for one in (await client.kms("ListRetirableGrants", **given))["Grants"]]
+
+    assert await found(aws.stranger) == [made["GrantId"]]
+    assert await found(aws.client) == [made["GrantId"]]
+    assert await found(replace(aws.client, region="eu-west-1")) == []
+    assert (await eve.aws.kms("RetireGrant", GrantToken=made["GrantToken"])).status == 200
+    assert await found(aws.stranger) == []
+
+
+async def test_nobody_sees_grants_between_other_accounts(aws: AwsWorld) -> None:
+    key, eve = await new_key(aws.client), await make_user(aws, "eve", OTHER_ACCOUNT)
+    await grant(aws, key["KeyId"], eve.entity.arn, "Encrypt", RetiringPrincipal=ROOT)
+    found = await aws.stranger.kms("ListRetirableGrants", RetiringPrincipal=ROOT)
+    assert found["Grants"] == []
+
+
 async def test_the_same_under_its_name_is_made_once(aws: AwsWorld) -> None:
     key, ana = await new_key(aws.client), await make_user(aws, "ana")
     given = (aws, key["KeyId"], ana.entity.arn)
@@ -194,6 +216,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"Operations": []}, "ValidationException"),
     ({"Operations": ["Sign"]}, "ValidationException"),
     ({"Operations": ["nonsense"]}, "ValidationException"),
+    ({"Operations": ["CreateGrant"]}, "ValidationException"),
+    (
+        {"Constraints": {"EncryptionContextEquals": CONTEXT, "EncryptionContextSubset": CONTEXT}},
+        "ValidationException",
+    ),
+    ({"Constraints": {"EncryptionContextEquals": dict.fromkeys("abcdefghi", "x")}}, "ValidationException"),
     ({"Name": "no spaces"}, "ValidationException"),
     ({"GranteePrincipal": None}, "ValidationException"),
     ({"Constraints": {"SourceArn": "arn:aws:s3:us-east-1:111122223333:bucket/b"}}, "ValidationException"),

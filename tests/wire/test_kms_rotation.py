@@ -111,7 +111,7 @@ async def test_on_demand(aws: AwsWorld) -> None:
     assert await rotations(aws, key_id) == []
     ids = [made["CurrentKeyMaterialId"]]
     for _ in range(3):
-        assert (await aws.client.kms("RotateKeyOnDemand", KeyId=key_id))["KeyId"] == key_id
+        assert (await aws.client.kms("RotateKeyOnDemand", KeyId=key_id))["KeyId"] == made["Arn"]
         ids.append((await described(aws.client, key_id))["CurrentKeyMaterialId"])
 
     assert len(set(ids)) == 4

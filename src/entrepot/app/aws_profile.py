@@ -13,6 +13,8 @@ services that we speak, so that nothing else of AWS is redirected.
       endpoint_url = http://127.0.0.1:5000
     ecr =
       endpoint_url = http://127.0.0.1:5000
+    entrepot =
+      endpoint_url = http://127.0.0.1:5000
     iam =
       endpoint_url = http://127.0.0.1:5000
     kms =

@@ -152,6 +152,10 @@ class CiphertextInvalid(KmsError):
     """A ciphertext that is damaged, none of ours, or made with another key or encryption context; nobody is told."""
 
 
+class CiphertextKeyUnknown(KmsError):
+    """The key that a ciphertext says that it was made with is not there."""
+
+
 class KeyIncorrect(KmsError):
     """The ciphertext was made with another key than the one that is named."""
 

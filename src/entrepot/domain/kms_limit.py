@@ -16,6 +16,9 @@ ALIASES_MAX: Final = 50
 GRANTS_MAX: Final = 50_000
 """Grants on one key."""
 
+CONSTRAINT_PAIRS_MAX: Final = 8
+"""Pairs of an encryption context in a constraint of a grant. Spec: KMS API, GrantConstraints."""
+
 KEY_POLICY_LENGTH_MAX: Final = 32_768
 """Characters of a key policy, white space not counted."""
 

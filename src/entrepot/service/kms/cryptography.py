@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from entrepot.domain.kms import KmsKey, key_arn, parse_key_name
-from entrepot.domain.kms_error import CiphertextInvalid, KeyIncorrect, KeyNotFound
+from entrepot.domain.kms_error import CiphertextInvalid, CiphertextKeyUnknown, KeyIncorrect, KeyNotFound
 from entrepot.domain.registry import Registry
 from entrepot.service.context import Context
 from entrepot.service.kms.ciphertext import FRESH_BYTES, CiphertextBroken, Header, read_header, seal, unseal
@@ -93,12 +93,13 @@ class KmsCryptography:
         """The key that a ciphertext says that it was made with.
 
         Raises:
-            CiphertextInvalid: it is no ciphertext of this region's keys.
+            CiphertextInvalid: it is no ciphertext of ours.
+            CiphertextKeyUnknown: there is no such key in this region.
         """
         try:
             return await self._keys.find(own, arn_of(own, blob))
         except KeyNotFound as error:
-            raise CiphertextInvalid from error
+            raise CiphertextKeyUnknown from error
 
     async def _open(
         self, key: KmsKey, header: Header, blob: bytes, context: EncryptionContext

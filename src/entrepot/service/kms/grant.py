@@ -24,6 +24,7 @@ from entrepot.domain.policy.fault import PolicyInvalid
 from entrepot.domain.policy.principal import Grant
 from entrepot.domain.policy.saved import PrincipalNotFound
 from entrepot.domain.principal import Caller, PrincipalKind
+from entrepot.domain.registry import Registry
 from entrepot.service.context import Context
 from entrepot.service.kms.key import begin_change, check_usable, get_key
 from entrepot.service.saved_policy import find_principals
@@ -102,10 +103,13 @@ class KmsGrantService:
         )
         return cut_page(found, page.size, lambda grant: (grant.id,))
 
-    async def list_retirable(self, account_id: str, retiring: str, page: PageRequest) -> Page[KmsGrant]:
-        """The grants on keys of an account that somebody may retire."""
+    async def list_retirable(self, own: Registry, retiring: str, page: PageRequest) -> Page[KmsGrant]:
+        """The grants in a region that somebody may retire: on all accounts' keys, if he is of the account himself."""
+        account_id = None if retiring.split(":")[4:5] == [own.account_id] else own.account_id
         found = await self._database.read(
-            lambda connection: rows.list_retirable_grants(connection, account_id, retiring, _after(page), page.size + 1)
+            lambda connection: rows.list_retirable_grants(
+                connection, own.region, retiring, _after(page), page.size + 1, account_id=account_id
+            )
         )
         return cut_page(found, page.size, lambda grant: (grant.id,))
 

@@ -58,10 +58,12 @@ def list_grants(
 
 
 def list_retirable_grants(
-    connection: Connection, account_id: str, retiring: str, after: str, limit: int
+    connection: Connection, region: str, retiring: str, after: str, limit: int, *, account_id: str | None
 ) -> list[KmsGrant]:
-    """Grants on keys of an account that a principal may retire, in the order of their ids, after one."""
-    statement = _GRANTS.where(_COLUMNS.retiring == retiring, kms_key.c.account_id == account_id, _COLUMNS.id > after)
+    """Grants on keys of a region, or of one account there, that a principal may retire, by their ids after one."""
+    statement = _GRANTS.where(_COLUMNS.retiring == retiring, kms_key.c.region == region, _COLUMNS.id > after)
+    if account_id is not None:
+        statement = statement.where(kms_key.c.account_id == account_id)
     return [_to_grant(row).grant for row in connection.execute(statement.order_by(_COLUMNS.id).limit(limit))]
 
 

@@ -32,9 +32,13 @@ ROWS: Final[dict[type[RegistryError], Row]] = {
     kms.KeyPolicyNotFound: Row("NotFoundException", lambda _: "No such policy exists"),
     kms.KmsTagInvalid: Row("TagException", lambda e: e.detail),
     kms.MarkerInvalid: Row("InvalidMarkerException", lambda _: "The marker is not one of this list."),
-    kms.CiphertextInvalid: Row(
-        "InvalidCiphertextException",
-        lambda _: "The ciphertext is damaged, was made with another key, or has another encryption context.",
+    kms.CiphertextInvalid: Row("InvalidCiphertextException", lambda _: ""),
+    kms.CiphertextKeyUnknown: Row(
+        "AccessDeniedException",
+        lambda _: (
+            "The ciphertext refers to a customer master key that does not exist, "
+            "does not exist in this region, or you are not allowed to access."
+        ),
     ),
     kms.KeyIncorrect: Row(
         "IncorrectKeyException",

@@ -11,6 +11,7 @@ from entrepot.domain.kms import parse_key_name
 from entrepot.domain.kms_error import AliasNotFound, GrantNotFound, KeyNotFound, KmsInvalid
 from entrepot.domain.kms_grant import OPERATIONS as GRANTABLE
 from entrepot.domain.kms_grant import Constraints, KeptGrant, KmsGrant
+from entrepot.domain.kms_limit import CONSTRAINT_PAIRS_MAX
 from entrepot.service.kms.grant import NewGrant, may_retire
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.kms.cryptography import end_of_dry_run
@@ -48,7 +49,7 @@ async def list_grants(call: Call) -> dict[str, Any]:
 async def list_retirable_grants(call: Call) -> dict[str, Any]:
     paging = paging_of(call, 50, 100)
     retiring = _principal(call.parameters, "Retiring") or _missing("RetiringPrincipal")
-    found = await call.services.kms_grant.list_retirable(call.caller.account_id, retiring, paging.request)
+    found = await call.services.kms_grant.list_retirable(call.registry, retiring, paging.request)
     return paging.answer("Grants", found, _pack)
 
 
@@ -87,10 +88,18 @@ async def _retired(call: Call) -> KeptGrant:
 
 
 def constraints_of(given: dict[str, Any]) -> Constraints:
-    """The constraints of a new grant."""
+    """The constraints of a new grant.
+
+    Raises:
+        KmsInvalid: both, one with too many pairs, or one that is not about the encryption context.
+    """
     found = given.get("Constraints") or {}
     if "SourceArn" in found:
         raise KmsInvalid("Constraints on SourceArn are not supported.")
+    if len(found) > 1:
+        raise KmsInvalid("More than one constraint supplied")
+    if any(len(context) > CONSTRAINT_PAIRS_MAX for context in found.values()):
+        raise KmsInvalid(f"A grant constraint cannot have more than {CONSTRAINT_PAIRS_MAX} encryption context pairs.")
     return Constraints.of(found)
 
 
@@ -111,6 +120,8 @@ def _operations(names: list[str]) -> tuple[str, ...]:
     for name in names:
         if name not in GRANTABLE:
             raise KmsInvalid(f"Grant operation {name} is not valid for a key of spec SYMMETRIC_DEFAULT.")
+    if set(names) == {"CreateGrant"}:
+        raise KmsInvalid("Grants must not contain only the CreateGrant operation.")
     return tuple(dict.fromkeys(names))
 
 

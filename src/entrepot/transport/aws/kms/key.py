@@ -88,7 +88,10 @@ def _check_wanted(given: dict[str, Any]) -> None:
         KeyStoreNotFound
     """
     if "KeySpec" in given and "CustomerMasterKeySpec" in given:
-        raise KmsInvalid("You cannot specify KeySpec and CustomerMasterKeySpec in the same request.")
+        raise KmsInvalid(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+            "CustomerMasterKeySpec is deprecated."
+        )
     _check_kind(given.get("KeySpec", given.get("CustomerMasterKeySpec", _SPEC)), given.get("KeyUsage"))
     if "CustomKeyStoreId" in given:
         raise KeyStoreNotFound(given["CustomKeyStoreId"])

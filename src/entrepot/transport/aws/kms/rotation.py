@@ -42,7 +42,7 @@ async def get_key_rotation_status(call: Call) -> dict[str, Any]:
 async def rotate_key_on_demand(call: Call) -> dict[str, Any]:
     key = await key_of(call)
     await call.services.kms_rotation.rotate_on_demand(key)
-    return {"KeyId": key.id}
+    return {"KeyId": key.arn}
 
 
 async def list_key_rotations(call: Call) -> dict[str, Any]:
