@@ -12,14 +12,13 @@ import pytest
 from tests.support.iam_rows import document
 from tests.support.registry_client import RegistryClient, digest_of, exchange
 from tests.support.server import ACCESS_KEY_ID, ACCOUNT, REGION, SECRET_ACCESS_KEY
-from tests.support.two_workers import Asker, Credentials, asking, client_of
+from tests.support.two_workers import LOG_IN, Asker, asking, client_of, make_ana
 
 ROOT = {"AccessKeyId": ACCESS_KEY_ID, "SecretAccessKey": SECRET_ACCESS_KEY}
 REPOSITORY = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/faults"
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
 READ = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
 MAY, MAY_NOT = document(READ), document(READ, "Deny")
-LOG_IN = document("ecr:GetAuthorizationToken")
 
 Step = tuple[str, Callable[[], object], str]
 """What is done, how, and what is heard of every worker afterwards."""
@@ -29,13 +28,6 @@ Step = tuple[str, Callable[[], object], str]
 def iam(client: RegistryClient) -> Any:
     client.push_image("faults", "v1", [b"layer"])
     return client_of(client.server, "iam", ROOT)
-
-
-def make_user(iam: Any) -> Credentials:
-    iam.create_user(UserName="ana")
-    iam.put_user_policy(UserName="ana", PolicyName="log-in", PolicyDocument=LOG_IN)
-    key: Credentials = iam.create_access_key(UserName="ana")["AccessKey"]
-    return key
 
 
 def walk(asker: Asker, steps: Iterable[Step]) -> None:
@@ -54,7 +46,7 @@ def tagged(key: str) -> str:
 
 
 def test_policies_of_a_user(client: RegistryClient, iam: Any) -> None:
-    with asking(client, "faults", make_user(iam)) as ana:
+    with asking(client, "faults", make_ana(iam)) as ana:
         walk(ana, [("nothing yet", lambda: None, "denied"), *_inline(iam), *_managed(iam), *_group(iam)])
 
 
@@ -115,7 +107,7 @@ def test_policies_of_resources_and_tags(client: RegistryClient, iam: Any) -> Non
 
     tags = [{"Key": "open", "Value": "yes"}]
     of_registry = saying("Allow", {"AWS": USER}, Resource=REPOSITORY, Sid="all")
-    with asking(client, "faults", make_user(iam)) as ana:
+    with asking(client, "faults", make_ana(iam)) as ana:
         walk(
             ana,
             [
@@ -135,7 +127,7 @@ def test_policies_of_resources_and_tags(client: RegistryClient, iam: Any) -> Non
 
 
 def test_keys_of_a_user(client: RegistryClient, iam: Any) -> None:
-    key = make_user(iam)
+    key = make_ana(iam)
     ana = {"UserName": "ana", "AccessKeyId": key["AccessKeyId"]}
     iam.put_user_policy(UserName="ana", PolicyName="a", PolicyDocument=MAY)
     with asking(client, "faults", key) as asker:
@@ -179,7 +171,7 @@ def trust(principal: str) -> str:
 
 
 def test_policies_of_a_role(client: RegistryClient, iam: Any) -> None:
-    user = make_user(iam)
+    user = make_ana(iam)
     role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=trust(USER))["Role"]["Arn"]
     iam.put_role_policy(RoleName="reader", PolicyName="log-in", PolicyDocument=LOG_IN)
     nothing = iam.create_policy(PolicyName="nothing", PolicyDocument=document("iam:GetUser"))["Policy"]["Arn"]

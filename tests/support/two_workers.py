@@ -15,6 +15,7 @@ import boto3
 import botocore.session
 
 from entrepot.transport.aws.model import OWN_DATA
+from tests.support.iam_rows import document
 from tests.support.registry_client import Answer, RegistryClient, exchange
 from tests.support.server import REGION, Server
 from tests.support.signing import signed
@@ -22,6 +23,15 @@ from tests.support.signing import signed
 Credentials = Mapping[str, str]
 """As AWS's answers name them: AccessKeyId, SecretAccessKey, and SessionToken of temporary ones."""
 
+LOG_IN = document("ecr:GetAuthorizationToken")
+"""A policy that lets log in, and nothing else."""
+
+_WORDS = {
+    "AccessDenied": "denied",
+    "UnrecognizedClient": "revoked",
+    "DisabledException": "disabled",
+    "KMSInvalidStateException": "going",
+}
 _TARGET = "AmazonEC2ContainerRegistry_V20150921"
 
 
@@ -62,6 +72,13 @@ class Asker:
         answers = [self._signed(one, "sts", headers, urlencode(form).encode()) for one in self.connections]
         return " ".join(sorted({"open" if one.status == 200 else _code(one) for one in answers}))
 
+    def hears_of_key(self, arn: str) -> str:
+        """What all workers say to Encrypt with a key of KMS."""
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "TrentService.Encrypt"}
+        body = json.dumps({"KeyId": arn, "Plaintext": "b3JkZXIgNw=="}).encode()
+        answers = [self._signed(one, "kms", headers, body) for one in self.connections]
+        return " ".join(sorted({"open" if one.status == 200 else _code(one) for one in answers}))
+
     def _pull(self, connection: http.client.HTTPConnection) -> str:
         path, headers = f"/v2/{self.repository}/manifests/v1", {"Authorization": self.authorization}
         answer = exchange(connection, "GET", path, None, headers)
@@ -87,10 +104,18 @@ class Asker:
 
 def _code(answer: Answer) -> str:
     """The words of `Asker.hears` for an error of an AWS plane."""
-    for code, word in (("AccessDenied", "denied"), ("UnrecognizedClient", "revoked")):
+    for code, word in _WORDS.items():
         if code.encode() in answer.body:
             return word
     return answer.body.decode()
+
+
+def make_ana(iam: Any) -> Credentials:
+    """A user `ana` who may log in and nothing more."""
+    iam.create_user(UserName="ana")
+    iam.put_user_policy(UserName="ana", PolicyName="log-in", PolicyDocument=LOG_IN)
+    key: Credentials = iam.create_access_key(UserName="ana")["AccessKey"]
+    return key
 
 
 @contextmanager
