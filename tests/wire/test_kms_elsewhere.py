@@ -1,7 +1,8 @@
-"""Repositories that the keys of a KMS elsewhere protect; moto plays it."""
+"""Repositories that the keys of a KMS elsewhere protect: moto plays it, then another entrepot does."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from entrepot.remote.kms import KEPT_SECONDS, RemoteKms
 from tests.support.aws import AwsWorld, aws_world
 from tests.support.database import SqliteAddress
 from tests.support.moto_kms import CREDENTIALS, MotoKms, moto_kms
+from tests.support.person import make_user
 from tests.support.wire import digest_of
 
 LAYER = b"layer " * 50_000
@@ -115,3 +117,68 @@ async def test_keys_that_are_none(elsewhere: Elsewhere) -> None:
         assert (await elsewhere.create("app", named)).code == "KmsException"
     listed = await elsewhere.world.client.ecr("DescribeRepositories")
     assert listed["repositories"] == []
+
+
+@pytest.fixture
+async def other_entrepot(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[AwsWorld]:
+    """The KMS of another server, whose root is who the first one asks as."""
+    file = tmp_path / "elsewhere.db"
+    shutil.copyfile(sqlite_template, file)
+    async with aws_world(SqliteAddress(file), tmp_path / "elsewhere") as world:
+        root = world.registry.root_keys[world.registry.home.account_id]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", root.id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", root.secret)
+        yield world
+
+
+async def test_another_entrepot_has_the_key(
+    other_entrepot: AwsWorld, sqlite_address: SqliteAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kms, url = other_entrepot.client.kms, other_entrepot.registry.url
+    key = (await kms("CreateKey"))["KeyMetadata"]["Arn"]
+    seconds = [0.0]
+    async with aws_world(sqlite_address, tmp_path / "data", kms_endpoint=url) as world:
+        remote = world.registry.application.protectors.remote
+        monkeypatch.setattr(remote, "_monotonic", lambda: seconds[0])
+        client, paths = world.registry.client, ["/v2/app/manifests/v1", f"/v2/app/blobs/{digest_of(LAYER)}"]
+
+        async def pull() -> list[int]:
+            seconds[0] += KEPT_SECONDS + 1
+            return [(await client.send("GET", path)).status for path in paths]
+
+        for kind, name in {"KMS": "app", "KMS_DSSE": "twice"}.items():
+            given = {"encryptionType": kind, "kmsKey": key}
+            made = await world.client.ecr("CreateRepository", repositoryName=name, encryptionConfiguration=given)
+            assert made["repository"]["encryptionConfiguration"] == given
+            await client.put_image(name, "v1", LAYER)
+        assert await pull() == [200, 200]
+        assert (await kms("ListGrants", KeyId=key))["Grants"] == []
+        await kms("DisableKey", KeyId=key)
+        assert await pull() == [403, 403]
+        said = (await client.send("GET", paths[0])).json()["errors"][0]["message"]
+        assert said == f"The key {key} cannot be used: DisabledException: {key} is disabled."
+        found = await world.client.ecr("BatchGetImage", repositoryName="app", imageIds=[{"imageTag": "v1"}])
+        assert [one["failureCode"] for one in found["failures"]] == ["KmsError"]
+        await kms("EnableKey", KeyId=key)
+        await kms("RotateKeyOnDemand", KeyId=key)
+        assert await pull() == [200, 200], "what was sealed before a rotation opens"
+        await kms("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
+        assert await pull() == [403, 403]
+        await kms("CancelKeyDeletion", KeyId=key)
+        await kms("EnableKey", KeyId=key)
+        assert await pull() == [200, 200]
+
+
+async def test_who_may_use_a_key_elsewhere_the_callers_own_policies_say(elsewhere: Elsewhere) -> None:
+    key = elsewhere.kms.create_key()
+    ana = await make_user(elsewhere.world, "ana")
+    await ana.allow("ecr:*")
+    given = {"encryptionType": "KMS", "kmsKey": key}
+    refused = await ana.aws.ecr("CreateRepository", repositoryName="app", encryptionConfiguration=given)
+    assert refused.code == "KmsException"
+    assert "is not authorized to perform: kms:DescribeKey" in (refused.message or "")
+    await ana.allow("ecr:*", "kms:DescribeKey", "kms:CreateGrant")
+    made = await ana.aws.ecr("CreateRepository", repositoryName="app", encryptionConfiguration=given)
+    assert made.status == 200
