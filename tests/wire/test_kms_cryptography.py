@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.aws import AwsClient, AwsWorld, Reply
 from tests.support.iam_rows import document
@@ -43,6 +44,25 @@ async def test_there_and_back(aws: AwsWorld) -> None:
     assert opened["KeyMaterialId"] == key["CurrentKeyMaterialId"]
     again = await aws.client.kms("Encrypt", KeyId=key["KeyId"], Plaintext=SECRET, EncryptionContext=CONTEXT)
     assert again["CiphertextBlob"] != made["CiphertextBlob"]
+
+
+async def test_the_log_has_key_context_and_caller_and_no_secret(sqlite_aws: AwsWorld) -> None:
+    """A dry run, of whose result nobody hears, leaves no line."""
+    key, root = await new_key(sqlite_aws.client), f"arn:aws:iam::{HOME.account_id}:root"
+    with capture_logs() as lines:
+        blob = await encrypt(sqlite_aws.client, key["KeyId"], EncryptionContext=CONTEXT)
+        await decrypt(sqlite_aws.client, blob, EncryptionContext=CONTEXT)
+        await decrypt(sqlite_aws.client, blob)
+        for refused in (
+            await decrypt(sqlite_aws.client, blob, EncryptionContext=CONTEXT, DryRun=True),
+            await sqlite_aws.client.kms("Encrypt", KeyId=key["KeyId"], Plaintext=SECRET, DryRun=True),
+        ):
+            assert refused.code == "DryRunOperationException"
+
+    used = [line for line in lines if line["event"].startswith("kms.")]
+    said = {"key": key["Arn"], "context": CONTEXT, "by": root, "log_level": "info"}
+    assert used == [{**said, "event": "kms.encrypted"}, {**said, "event": "kms.decrypted"}]
+    assert not any(secret in str(lines) for secret in ("the secret", SECRET, text(blob)))
 
 
 async def test_every_name_of_the_key(aws: AwsWorld) -> None:

@@ -47,8 +47,8 @@ class KmsCryptography:
     def __init__(self, keys: KmsKeys, context: Context) -> None:
         self._keys, self._context = keys, context
 
-    async def encrypt(self, key: KmsKey, plaintext: bytes, context: EncryptionContext, caller: str) -> Sealed:
-        """Encrypt with the newest material. `caller` is for the log, as are key and context.
+    async def encrypt(self, key: KmsKey, plaintext: bytes, context: EncryptionContext, caller: str | None) -> Sealed:
+        """Encrypt with the newest material. `caller` is for the log, as are key and context; None: nobody gets it.
 
         Raises:
             KeyDisabled, KeyStateInvalid, KeyNotFound
@@ -58,10 +58,10 @@ class KmsCryptography:
         header = Header(key.place.account_id, key.id, material.version)
         fresh = self._context.random_bytes(FRESH_BYTES)
         blob = seal(header, key.place.region, material.secret, fresh, plaintext, context)
-        _log.info("kms.encrypted", key=key.arn, context=dict(context), by=caller)
+        _note("kms.encrypted", key, context, caller)
         return Sealed(blob, material.id)
 
-    async def decrypt(self, key: KmsKey, blob: bytes, context: EncryptionContext, caller: str) -> Opened:
+    async def decrypt(self, key: KmsKey, blob: bytes, context: EncryptionContext, caller: str | None) -> Opened:
         """Decrypt with the material that the ciphertext names.
 
         Raises:
@@ -77,10 +77,12 @@ class KmsCryptography:
             plaintext, material = await self._open(key, header, blob, context)
         except CiphertextBroken as error:
             raise CiphertextInvalid from error
-        _log.info("kms.decrypted", key=key.arn, context=dict(context), by=caller)
+        _note("kms.decrypted", key, context, caller)
         return Opened(plaintext, material.id)
 
-    async def generate(self, key: KmsKey, size: int, context: EncryptionContext, caller: str) -> tuple[bytes, Sealed]:
+    async def generate(
+        self, key: KmsKey, size: int, context: EncryptionContext, caller: str | None
+    ) -> tuple[bytes, Sealed]:
         """A data key of so many bytes, open and encrypted.
 
         Raises:
@@ -108,6 +110,11 @@ class KmsCryptography:
         if material is None:
             raise CiphertextBroken
         return unseal(blob, key.place.region, material.secret, context), material
+
+
+def _note(event: str, key: KmsKey, context: EncryptionContext, caller: str | None) -> None:
+    if caller is not None:
+        _log.info(event, key=key.arn, context=dict(context), by=caller)
 
 
 def arn_of(own: Registry, blob: bytes, identifier: str | None = None) -> str:

@@ -136,8 +136,9 @@ def end_of_dry_run(call: Call) -> None:
         raise DryRun
 
 
-def _caller(call: Call) -> str:
-    return call.caller.principal.arn
+def _caller(call: Call) -> str | None:
+    """Who gets the result: nobody in a dry run."""
+    return None if call.parameters.get("DryRun", False) else call.caller.principal.arn
 
 
 OPERATIONS: Final[dict[str, tuple[ResourceKind, Handler]]] = {
