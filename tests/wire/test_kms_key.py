@@ -153,6 +153,9 @@ async def test_keys_are_listed_page_by_page(aws: AwsWorld) -> None:
         marker = {"Marker": reply["NextMarker"]}
 
     assert (set(seen), len(seen), pages) == (made, 5, 3)
+    assert len((await aws.client.kms("ListKeys", ResourceOwners=["SELF", "OTHER_ACCOUNTS_VIA_RAM"]))["Keys"]) == 5
+    shared = await aws.client.kms("ListKeys", ResourceOwners=["OTHER_ACCOUNTS_VIA_RAM"])
+    assert (shared["Keys"], shared["Truncated"]) == ([], False), "nothing is shared"
     broken = await aws.client.kms("ListKeys", Marker="nonsense")
     assert error_of(broken)[:2] == (400, "InvalidMarkerException")
     of_another_list = await aws.client.kms("ListAliases", **marker)

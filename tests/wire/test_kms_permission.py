@@ -61,6 +61,9 @@ async def test_the_policy_is_shown_as_it_was_put(aws: AwsWorld) -> None:
     assert (listed["PolicyNames"], listed["Truncated"]) == (["default"], False)
     named = await aws.client.kms("GetKeyPolicy", KeyId=made["KeyId"], PolicyName="other")
     assert error_of(named) == (400, "NotFoundException", "No such policy exists")
+    of_ram = await aws.client.kms("PutKeyPolicy", KeyId=made["KeyId"], PolicyName="AWS_RAM", Policy=text)
+    managed = "The AWS_RAM policy can only be managed by the RAM service"
+    assert error_of(of_ram) == (400, "ValidationException", managed)
 
 
 async def test_without_delegation_identity_policies_count_for_nothing(aws: AwsWorld) -> None:
@@ -244,6 +247,9 @@ async def test_conditions_of_requests(sqlite_aws: AwsWorld) -> None:
     safe = {"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "false"}}
     assert not await decide(aws, ana, safe, "CreateKey", BypassPolicyLockoutSafetyCheck=True)
     assert await decide(aws, ana, safe, "CreateKey")
+    named = {"StringEquals": {"kms:PolicyName": "default"}}
+    assert await decide(aws, ana, named, "GetKeyPolicy", KeyId=key_id)
+    assert not await decide(aws, ana, named, "GetKeyPolicy", KeyId=key_id, PolicyName="AWS_RAM")
     spec = {"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT"}}
     assert await decide(aws, ana, spec, "CreateKey")
     assert not await decide(aws, ana, spec, "CreateKey", KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")

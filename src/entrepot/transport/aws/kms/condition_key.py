@@ -44,6 +44,8 @@ def kms_keys_of(operation: str, parameters: Mapping[str, Any]) -> dict[str, tupl
             found[key] = (_text(parameters[member]),)
     if operation in ("CreateKey", "PutKeyPolicy"):
         found[_LOCKOUT] = (_text(parameters.get("BypassPolicyLockoutSafetyCheck", False)),)
+    if operation in ("GetKeyPolicy", "PutKeyPolicy"):
+        found["kms:policyname"] = (parameters.get("PolicyName", "default"),)
     found |= _of_context(parameters.get(_CONTEXT_MEMBER.get(operation, "EncryptionContext")))
     if operation in _WITH_ALGORITHM:
         found |= _ALGORITHM

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from entrepot.domain.kms import ECR_ALIAS, KeyState, KmsKey, key_arn, parse_key_name
 from entrepot.domain.kms_error import AliasNotFound, KeyStoreNotFound, KmsInvalid, KmsUnsupported
+from entrepot.domain.page import Page
 from entrepot.service.kms.lifecycle import NewKey
 from entrepot.service.kms.policy import default_policy
 from entrepot.transport.aws.call import Call, Handler
@@ -46,7 +47,10 @@ async def describe_key(call: Call) -> dict[str, Any]:
 
 
 async def list_keys(call: Call) -> dict[str, Any]:
+    """Keys that other accounts share through RAM: there are none."""
     paging, place = paging_of(call, 100, 1000), call.registry
+    if "SELF" not in call.parameters.get("ResourceOwners", ["SELF"]):
+        return paging.answer("Keys", Page([]), str)
     found = await call.services.kms_lifecycle.list(place, paging.request)
     return paging.answer("Keys", found, lambda key_id: {"KeyId": key_id, "KeyArn": key_arn(place, key_id)})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from entrepot.domain.kms import KmsKey
-from entrepot.domain.kms_error import KeyPolicyNotFound
+from entrepot.domain.kms_error import KeyPolicyNotFound, KmsInvalid
 from entrepot.domain.page import Page
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.kms.named_key import key_of
@@ -17,6 +17,8 @@ from entrepot.transport.aws.resource import ResourceKind
 
 _NAME: Final = "default"
 """Of the one policy that a key has."""
+_OF_RAM: Final = "AWS_RAM"
+"""Of one that keys have that are shared through RAM: none here."""
 
 
 async def get_key_policy(call: Call) -> dict[str, Any]:
@@ -25,6 +27,8 @@ async def get_key_policy(call: Call) -> dict[str, Any]:
 
 
 async def put_key_policy(call: Call) -> dict[str, Any]:
+    if call.parameters.get("PolicyName") == _OF_RAM:
+        raise KmsInvalid("The AWS_RAM policy can only be managed by the RAM service")
     key, is_forced = await _key(call), call.parameters.get("BypassPolicyLockoutSafetyCheck", False)
     may_set_again = None if is_forced else call.permission.may_with
     await call.services.kms_policy.put(key, call.parameters["Policy"], may_set_again)
