@@ -104,3 +104,31 @@ def test_pages_of_iam_are_followed(world: World) -> None:
     assert [group["GroupName"] for group in listed if group["GroupName"] in names] == names
     for name in names:
         iam(world, "delete-group", "--group-name", name)
+
+
+def test_a_key_from_create_to_deletion(world: World) -> None:
+    def kms(*words: str) -> Any:
+        printed = world.do(aws_program(), "kms", *words, "--output", "json")
+        return json.loads(printed) if printed.strip() else None
+
+    tags = ("--tags", "TagKey=team,TagValue=cli")
+    key_id = kms("create-key", "--description", "of the CLI", *tags)["KeyMetadata"]["KeyId"]
+    kms("create-alias", "--alias-name", "alias/cli", "--target-key-id", key_id)
+    context = ("--encryption-context", "purpose=test")
+    sealed = world.directory / "sealed"
+    encrypted = kms("encrypt", "--key-id", "alias/cli", "--plaintext", "a secret", *context)["CiphertextBlob"]
+    sealed.write_bytes(base64.b64decode(encrypted))
+    decrypt = ("decrypt", "--ciphertext-blob", f"fileb://{sealed}", *context)
+    kms("rotate-key-on-demand", "--key-id", key_id)
+    assert base64.b64decode(kms(*decrypt)["Plaintext"]) == b"a secret"
+    listed = kms("list-aliases", "--page-size", "1")["Aliases"]
+    assert ("alias/cli", key_id) in [(alias["AliasName"], alias["TargetKeyId"]) for alias in listed]
+    assert [one["RotationType"] for one in kms("list-key-rotations", "--key-id", key_id)["Rotations"]] == ["ON_DEMAND"]
+
+    kms("disable-key", "--key-id", key_id)
+    refused = world.run(aws_program(), "kms", *decrypt)
+    assert refused.returncode != 0
+    assert "DisabledException" in refused.stderr
+    kms("delete-alias", "--alias-name", "alias/cli")
+    pending = kms("schedule-key-deletion", "--key-id", key_id, "--pending-window-in-days", "7")
+    assert (pending["KeyState"], pending["PendingWindowInDays"]) == ("PendingDeletion", 7)
