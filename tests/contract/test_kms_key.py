@@ -99,7 +99,8 @@ async def test_material_moved_to_another_key_does_not_open(
 ) -> None:
     other = await database.write(lambda c: make_key(c, context, key_service, REGISTRY))
     taken = await database.read(lambda c: find_sealed(c, other.id, 1))
-    await database.write(lambda c: c.execute(update(schema.kms_key_version).values(sealed=taken)))
+    assert taken
+    await database.write(lambda c: c.execute(update(schema.kms_key_version).values(sealed=taken[0])))
     with pytest.raises(SealBroken):
         await keys.current_material(await keys.find(REGISTRY, key.id))
 
