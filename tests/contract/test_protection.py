@@ -16,7 +16,7 @@ from entrepot.service.garbage import GarbageService
 from entrepot.service.key import KeyService
 from entrepot.service.verify.content import ContentCheck
 from entrepot.store.blob.base import FRAME_BYTES, Format
-from entrepot.store.metadata import schema, verify
+from entrepot.store.metadata import relation, schema, verify
 from tests.support.bytes import APP, WEB, digest_of, files_below, keys_of
 from tests.support.kms import make_key
 from tests.support.protection import KeyedWorker
@@ -207,6 +207,14 @@ async def test_verification_reads_them_and_skips_what_is_off(keyed: KeyedWorker,
     await keyed.set_state(kms_key, KeyState.DISABLED)
     (facts,) = await keyed.database.read(lambda c: verify.page_blobs(c, 0, 10))
     assert [fault async for fault in check.check_blob(facts)] == []
+
+
+async def test_a_link_without_its_key_is_found(keyed: KeyedWorker) -> None:
+    await keyed.worker.push(DATA)
+    (rule,) = (one for one in relation.relations() if one.invariant == "link-key")
+    assert await keyed.database.read(lambda c: relation.broken(c, rule)) == []
+    await keyed.database.write(lambda c: c.execute(schema.repository_blob.update().values(wrapped_key=None)))
+    assert len(await keyed.database.read(lambda c: relation.broken(c, rule))) == 1
 
 
 async def test_the_master_key_can_be_rotated(keyed: KeyedWorker, key_service: KeyService) -> None:

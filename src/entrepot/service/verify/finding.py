@@ -15,6 +15,7 @@ INVARIANTS: Mapping[str, str] = {
     "tag-target": "A tag names an image of its own repository, and its lower-case name is its name's.",
     "reference-owner": "A reference belongs to the repository of its image; a child is there and older than its index.",
     "link-domain": "A repository holds only blobs of its own encryption domain.",
+    "link-key": "A repository under a KMS key, and no other, has the data key of each blob that it holds.",
     "doomed-dead": "No object that a blob or an upload counts on is to be removed.",
     "storage-key-once": "A storage key belongs to one blob or one upload.",
     "garbage-known": "What nothing keeps is marked for the collector, which looks at nothing else.",

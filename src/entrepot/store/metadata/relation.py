@@ -90,6 +90,11 @@ def _own_relations() -> Iterator[Relation]:
         .where(repository.c.domain_id != blob.c.domain_id)
     )
     yield Relation("link-domain", repository_blob, "holds a blob of another encryption domain", of_link)
+    of_key = select(*_key(repository_blob)).join(repository, repository.c.id == repository_blob.c.repository_id)
+    is_unfit = repository.c.kms_sealed_key.is_(None) != repository_blob.c.wrapped_key.is_(None)
+    yield Relation(
+        "link-key", repository_blob, "lacks a data key, or has one that nobody opens", of_key.where(is_unfit)
+    )
     of_doomed = select(*_key(doomed_object))
     name = doomed_object.c.storage_key
     is_blob = exists().where(blob.c.storage_key == name)  # what was staged for a blob may go
