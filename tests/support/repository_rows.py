@@ -39,6 +39,7 @@ def fill_repository(connection: Connection, repository_id: int, lease_end: int =
         ],
     )
     connection.execute(insert(schema.resource_tag), {"repository_id": repository_id, "key": "filled", "value": "yes"})
+    connection.execute(insert(schema.anonymous_pull), {"repository_id": repository_id, "created_at": 1})
     policy = {"repository_id": repository_id, "document": "{}", "principals": "{}"}
     connection.execute(insert(schema.repository_policy), policy)
     _upload(connection, repository_id, "idle", None)
