@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.e2e.clients.node import CRI, DEBIAN_PYTHON, push_pause
 from tests.support.image_layout import ImageLayout
-from tests.support.world import HOST, World
-
-CRI = Path(__file__).parent / "clients" / "cri"
-DEBIAN_PYTHON = "/usr/bin/python3"
-"""Has Debian's grpcio."""
+from tests.support.world import World
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +40,8 @@ def test_ctr_pulls_every_platform(world: World, source: str, user: str) -> None:
 
 
 def test_a_pod_runs_through_the_cri(world: World, source: str, user: str, images: ImageLayout) -> None:
-    pause = world.create("pause")
-    world.push(images, "pause", f"{pause}:pause")
-    for image in (f"{HOST}/pause:pause", f"{source}:python-app"):
-        world.do(DEBIAN_PYTHON, CRI, "pull", image, "--auth", user)
+    push_pause(world, images)
+    world.do(DEBIAN_PYTHON, CRI, "pull", f"{source}:python-app", "--auth", user)
     assert world.do(DEBIAN_PYTHON, CRI, "run", f"{source}:python-app").strip() == "python-app 2.19.1 2.10"
     world.do(DEBIAN_PYTHON, CRI, "rmi", f"{source}:python-app")
 

@@ -64,3 +64,50 @@ def test_service_accounts(arguments: tuple[str, ...], kind: str, count: int) -> 
     assert attributes[3] == f"      {kind}ServiceAccountAnnotationKeys:"
     assert len(attributes[4:]) == count
     assert attributes[4] == '        - "eks.amazonaws.com/ecr-role-arn"'
+
+
+def test_further_variables() -> None:
+    lines = _print("--env", "HTTPS_PROXY=http://proxy:3128/?a=b", "--env", "AWS_REGION=eu-west-1", "--region", "x")
+    assert lines[lines.index("    env:") + 1 :] == [
+        "      - name: AWS_REGION",
+        '        value: "eu-west-1"',
+        "      - name: HTTPS_PROXY",
+        '        value: "http://proxy:3128/?a=b"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "api", "is_behind_gate"),
+    [
+        ("1.20", "v1alpha1", True),
+        ("v1.23.17", "v1alpha1", True),
+        ("1.24", "v1beta1", False),
+        ("1.25.3", "v1beta1", False),
+        ("1.26", "v1", False),
+        ("v1.29.3-eks-1a2b3c", "v1", False),
+    ],
+)
+def test_the_version_of_the_node(version: str, api: str, is_behind_gate: bool) -> None:
+    lines = _print("--kubernetes", version)
+    assert f"apiVersion: kubelet.config.k8s.io/{api}" in lines
+    assert f"    apiVersion: credentialprovider.kubelet.k8s.io/{api}" in lines
+    assert ("#   --feature-gates=KubeletCredentialProviders=true" in lines) is is_behind_gate
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--kubernetes", "1.19"), "has no credential providers"),
+        (("--kubernetes", "2.0"), "is not a version of Kubernetes"),
+        (("--env", "HTTPS_PROXY"), "is not NAME=VALUE"),
+        (("--env", "=x"), "is not NAME=VALUE"),
+        (("--env", "A B=x"), "is not NAME=VALUE"),
+        (("--kubernetes", "new"), "is not a version of Kubernetes"),
+        (("--kubernetes", "1.³"), "is not a version of Kubernetes"),
+        (("--kubernetes", "1.29", "--audience", "a"), "need Kubernetes 1.34"),
+    ],
+)
+def test_versions_that_cannot(arguments: tuple[str, ...], words: str) -> None:
+    result = CliRunner().invoke(app, ["k8s", "print-config", *arguments])
+    assert result.exit_code == 1
+    assert words in result.output
