@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.support.command import run_command
+from tests.support.server import free_port
 from tests.support.terraform import Terraform
 
 ENDPOINTS = """
@@ -39,6 +41,7 @@ data "aws_vpc_endpoint_service" "s3" {
 data "aws_vpc_endpoint" "api" { id = aws_vpc_endpoint.api.id }
 output "state" { value = data.aws_vpc_endpoint.api.state }
 """
+VPC = "vpc-0123456789abcdef0"
 SUBNETS = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1", "subnet-0123456789abcdef2"]
 
 
@@ -55,8 +58,17 @@ def described(ec2: Any, service: str) -> Any:
     return found
 
 
+def bind(terraform: Terraform) -> None:
+    """Give the subnets addresses, so that endpoints are pending until workers listen on them."""
+    for subnet in SUBNETS:
+        options = ("--vpc", VPC, "--cidr", "127.0.0.0/8", "--address", f"http://127.0.0.1:{free_port()}")
+        done = run_command(terraform.server, "admin", "network", "bind", subnet, *options)
+        assert done.returncode == 0, done.stderr
+
+
 def test_the_life_of_endpoints(terraform: Terraform) -> None:
     ec2 = terraform.client("ec2")
+    bind(terraform)
     terraform.settings = {
         "policy": policy("one"),
         "subnets": SUBNETS[:2],

@@ -54,7 +54,7 @@ class Terraform:
         directory.mkdir()
         config = directory / "terraform.rc"
         config.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n')
-        self._directory, self._program, self._server = directory, program, server
+        self._directory, self._program, self.server = directory, program, server
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
         self._environment = kept | {
             "TF_CLI_CONFIG_FILE": str(config),
@@ -91,7 +91,7 @@ class Terraform:
         """A client of boto3 as root of the account."""
         return boto3.client(
             service,
-            endpoint_url=self._server.url,
+            endpoint_url=self.server.url,
             region_name=REGION,
             aws_access_key_id=ACCESS_KEY_ID,
             aws_secret_access_key=SECRET_ACCESS_KEY,

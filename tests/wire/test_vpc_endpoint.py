@@ -205,6 +205,7 @@ async def test_who_may_make_which(aws: AwsWorld) -> None:
     denied = await client.ec2("CreateVpcEndpoint", **given)
     assert (denied.status, denied.code) == (403, "UnauthorizedOperation")
     assert denied.message.startswith("You are not authorized to perform this operation. User: arn:aws:iam::")
+    only_api = {"StringEquals": {"ec2:VpceServiceName": API}}
     only_dkr = {"StringEquals": {"ec2:VpceServiceName": "com.amazonaws.us-east-1.ecr.dkr"}}
     await ana.have(document("ec2:CreateVpcEndpoint", Condition=only_dkr))
     assert (await client.ec2("CreateVpcEndpoint", **given)).code == "UnauthorizedOperation"
@@ -222,6 +223,10 @@ async def test_who_may_make_which(aws: AwsWorld) -> None:
     other = await made(aws)
     assert (await client.ec2("DeleteVpcEndpoints", VpcEndpointIds=[other])).code == "UnauthorizedOperation"
     assert (await client.ec2("DeleteVpcEndpoints", VpcEndpointIds=[endpoint_id])).status == 200
+    await ana.have(document("ec2:*"), document("ec2:ModifyVpcEndpoint", "Deny", Condition=only_api))
+    other_service = await made(aws, ServiceName="com.amazonaws.us-east-1.ecr.dkr")
+    for one, code in ((other, "UnauthorizedOperation"), (other_service, None)):
+        assert (await client.ec2("ModifyVpcEndpoint", VpcEndpointId=one, ResetPolicy=True)).code == code
 
 
 async def test_endpoints_of_another_account_or_region_are_nowhere(aws: AwsWorld) -> None:

@@ -48,6 +48,7 @@ from entrepot.store.metadata.resource_policy import find_policy
 from entrepot.store.metadata.resource_tag import list_resource_tags
 from entrepot.store.metadata.schema import repository_policy
 from entrepot.store.metadata.view import view_repository
+from entrepot.store.metadata.vpc_endpoint import find_endpoint
 
 KEPT_MAX = 2_000
 """Callers, and resources, that a worker keeps compiled policies of: those of a session may take some 40 KiB."""
@@ -171,9 +172,15 @@ class AccessService:
         return await self._database.read(query)
 
     async def ec2_resource(self, owner: Registry, resource_id: str) -> ResourceAccess:
-        """What belongs to something of EC2's, existing or not."""
-        tags = await self._database.read(lambda connection: list_ec2_tags(connection, owner, resource_id))
-        return ResourceAccess(owner.account_id, tags=_lower(tags))
+        """What belongs to something of EC2's, existing or not; of an endpoint that exists, also its service."""
+
+        def query(connection: Connection) -> ResourceAccess:
+            endpoint = find_endpoint(connection, resource_id, owner)
+            keys = {"ec2:vpceservicename": (endpoint.service_name,)} if endpoint else {}
+            tags = list_ec2_tags(connection, owner, resource_id)
+            return ResourceAccess(owner.account_id, tags=_lower(tags), keys=keys)
+
+        return await self._database.read(query)
 
     async def key(self, name: KeyName) -> ResourceAccess:
         """What belongs to a KMS key; of one that does not exist, the account's identity policies decide."""
