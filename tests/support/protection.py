@@ -13,6 +13,7 @@ from entrepot.domain.kms import KeyState, KmsKey
 from entrepot.domain.repository import RepositoryName, RepositorySettings
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
+from entrepot.service.kms.cryptography import KmsCryptography
 from entrepot.service.kms.ecr import EcrKms
 from entrepot.service.kms.key import KmsKeys, begin_change
 from entrepot.service.protection import Protection
@@ -83,7 +84,7 @@ def keyed_worker(database: Database, context: Context, keys: KeyService, root: P
     async def find_default(_: object) -> KmsKey:
         return await database.write(lambda connection: make_key(connection, context, keys, REGISTRY))
 
-    own = EcrKms(database, context, kms, find_default)
+    own = EcrKms(database, context, KmsCryptography(kms, context), find_default)
     repository_keys = RepositoryKeys(own)
     storage = Storage(EncryptingBlobStore(Files(root).open()), keys, context, repository_keys)
     repositories = RepositoryService(

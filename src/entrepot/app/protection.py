@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from entrepot.app.config_kms import AWS
 from entrepot.service.context import Context
 from entrepot.service.key import KeyService
+from entrepot.service.kms.cryptography import KmsCryptography
 from entrepot.service.kms.ecr import EcrKms
 from entrepot.service.kms.key import KmsKeys
 from entrepot.service.kms.lifecycle import KmsLifecycleService
@@ -27,6 +28,7 @@ class Protectors:
     """One instance per process."""
 
     kms_keys: KmsKeys
+    cryptography: KmsCryptography
     protection: Protection
     repository_keys: RepositoryKeys
     remote: RemoteKms | None
@@ -48,8 +50,9 @@ class Protectors:
 def open_protectors(settings: Settings, database: Database, context: Context, keys: KeyService) -> Protectors:
     """Put them together."""
     kms_keys, remote = KmsKeys(database, keys), _open_remote(settings)
-    own = EcrKms(database, context, kms_keys, KmsLifecycleService(database, context, keys).ecr_key)
-    return Protectors(kms_keys, Protection(own, remote), RepositoryKeys(own, remote), remote)
+    cryptography = KmsCryptography(kms_keys, context)
+    own = EcrKms(database, context, cryptography, KmsLifecycleService(database, context, keys).ecr_key)
+    return Protectors(kms_keys, cryptography, Protection(own, remote), RepositoryKeys(own, remote), remote)
 
 
 def _open_remote(settings: Settings) -> RemoteKms | None:

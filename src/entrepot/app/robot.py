@@ -20,6 +20,7 @@ from entrepot.domain.registry import Registry
 from entrepot.domain.robot_token import MadeRobotToken, NewRobotToken, RobotScope, RobotToken
 from entrepot.service.identity import IdentityService
 from entrepot.service.robot_token import RobotTokenService
+from entrepot.transport.aws.entrepot.robot_token import pack_robot_token
 from entrepot.transport.aws.error import fault_of
 from entrepot.transport.aws.model import OWN_DATA, VERSIONS, service_model
 from entrepot.transport.aws.validate import ConstraintBroken, WrongType, compile_shape
@@ -135,22 +136,8 @@ def read_model() -> str:
 
 def to_document(token: RobotToken) -> dict[str, Any]:
     """A token as JSON, with what the API says."""
-    wanted, use = token.wanted, token.last_use
-    return {
-        "name": wanted.name,
-        "arn": token.arn,
-        "tokenId": token.id,
-        "roleArn": wanted.role_arn,
-        "repositories": list(wanted.scope.repositories),
-        "actions": list(wanted.scope.actions),
-        "addresses": list(wanted.scope.addresses),
-        "status": token.status.value,
-        "createdAt": token.created_at.isoformat(),
-        "createdBy": wanted.created_by or None,
-        "expiresAt": wanted.expires_at.isoformat() if wanted.expires_at else None,
-        "lastUsedAt": use.at.isoformat() if use else None,
-        "lastUsedAddress": use.address if use else None,
-    }
+    packed = pack_robot_token(token).items()
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in packed}
 
 
 def _check(given: dict[str, Any]) -> None:

@@ -52,7 +52,6 @@ from entrepot.service.image import ImageService
 from entrepot.service.job import JobService
 from entrepot.service.key import KeyService
 from entrepot.service.kms.alias import KmsAliasService
-from entrepot.service.kms.cryptography import KmsCryptography
 from entrepot.service.kms.grant import KmsGrantService
 from entrepot.service.kms.lifecycle import KmsLifecycleService
 from entrepot.service.kms.policy import KmsPolicyService
@@ -250,7 +249,7 @@ def _services(
         garbage=GarbageService(database, context, promise=promise),
         job=JobService(database, context),
         kms_keys=protectors.kms_keys,
-        kms_cryptography=KmsCryptography(protectors.kms_keys, context),
+        kms_cryptography=protectors.cryptography,
         kms_grant=KmsGrantService(clients, context),
         vpc_endpoint=VpcEndpointService(clients, context),
         vpc_network=VpcNetworkService(clients),

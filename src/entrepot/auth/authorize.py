@@ -24,7 +24,8 @@ from entrepot.domain.policy.action import ALIAS_ACTIONS, KEY_ACTIONS_FOR_ALL, TR
 from entrepot.domain.policy.evaluate import Case, Decision, Layer, Outcome, Policies, Request, evaluate
 from entrepot.domain.policy.index import PolicySet
 from entrepot.domain.policy.principal import Grant
-from entrepot.service.access import CallerAccess, ResourceAccess, policies_of
+from entrepot.service.access import CallerAccess, policies_of
+from entrepot.service.resource_access import ResourceAccess
 
 if TYPE_CHECKING:
     from entrepot.domain.kms import KeyName
@@ -112,7 +113,7 @@ class Authorizer:
         Raises:
             AccessDenied
         """
-        holder, resource = await self._access.caller(caller), self._access.key_elsewhere(own)
+        holder, resource = await self._access.caller(caller), self._access.keys.elsewhere(own)
         context = self._context(caller, facts, holder, resource)
         decision = _evaluate(holder, resource, action, arn, context).decision
         if not decision.is_allowed:
@@ -195,7 +196,7 @@ class Authorizer:
         key = key_name_of(resource.arn)
         if key is None or key.key_id is None:
             return Grant.NONE
-        return await self._access.granted(caller, key.key_id, action, context)
+        return await self._access.keys.granted(caller, key.key_id, action, context)
 
     def _context(self, caller: Caller, facts: Facts, holder: CallerAccess, resource: ResourceAccess) -> RequestContext:
         belongs = resource.account_id, resource.tags, resource.keys
@@ -239,7 +240,7 @@ class Authorizer:
             return ResourceAccess(name.place.account_id)
         if caller.account_id != name.place.account_id and action not in KEY_ACTIONS_FOR_ALL:
             return ResourceAccess(name.place.account_id, PolicySet())
-        return await self._access.key(name)
+        return await self._access.keys.find(name)
 
     async def _entity(self, caller: Caller, action: str, entity: tuple[str, EntityKind, str]) -> ResourceAccess:
         if entity[0] == AWS_ACCOUNT:

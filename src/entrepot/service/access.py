@@ -10,50 +10,38 @@ Spec: IAM user guide, "Policy evaluation logic"; docs/design/policy.md.
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection
 
 from entrepot.domain.iam import EntityKind
-from entrepot.domain.kms import KEY_CONDITIONS, KeyName, KmsKey
-from entrepot.domain.kms_grant import Keys
 from entrepot.domain.managed_policy import AwsPolicies
 from entrepot.domain.passage import Passage
 from entrepot.domain.policy.document import Kind, parse_policy
 from entrepot.domain.policy.evaluate import Policies, RegistryScope
 from entrepot.domain.policy.index import PolicySet
-from entrepot.domain.policy.principal import ANONYMOUS, Grant, Subject, federated, root, service, session, user
-from entrepot.domain.policy.saved import SavedPolicy, with_unique_ids
-from entrepot.domain.policy.statement import Policy
+from entrepot.domain.policy.principal import ANONYMOUS, Subject, federated, root, service, session, user
+from entrepot.domain.policy.saved import SavedPolicy
 from entrepot.domain.principal import Caller, PrincipalKind
 from entrepot.domain.registry import Registry
 from entrepot.domain.repository import RepositoryName
+from entrepot.service.compiled_policy import compile_policy, identity_set, saved_set
+from entrepot.service.epoch_cache import EpochCache
 from entrepot.service.iam.standing import DENY_ALL, Standing, load_managed, load_standing
-from entrepot.service.kms.grant import find_granted
-from entrepot.service.kms.policy import default_policy
+from entrepot.service.kms.access import KeyAccess
+from entrepot.service.resource_access import ResourceAccess, tags_in_lower_case
 from entrepot.store.metadata import access as rows
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.ec2_tag import list_ec2_tags
 from entrepot.store.metadata.iam_entity import find_entity
 from entrepot.store.metadata.iam_tag import list_tags
-from entrepot.store.metadata.kms_alias import list_names_of_key
-from entrepot.store.metadata.kms_key import find_key
-from entrepot.store.metadata.kms_key import find_policy as find_key_policy
-from entrepot.store.metadata.kms_tag import list_tags as list_key_tags
 from entrepot.store.metadata.resource_policy import find_policy
 from entrepot.store.metadata.resource_tag import list_resource_tags
 from entrepot.store.metadata.schema import repository_policy
 from entrepot.store.metadata.view import view_repository
 from entrepot.store.metadata.vpc_endpoint import find_endpoint
-
-KEPT_MAX = 2_000
-"""Callers, and resources, that a worker keeps compiled policies of: those of a session may take some 40 KiB."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,73 +61,37 @@ class CallerAccess:
     """What was decided already; `auth/authorize.py` knows how."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ResourceAccess:
-    """What a resource brings to a decision."""
-
-    account_id: str | None
-    policy: PolicySet | None = None
-    registry: PolicySet | None = None
-    registry_scope: RegistryScope = RegistryScope.V2
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Keys in lower case."""
-    arn: str | None = None
-    """Where it is known better than from the request."""
-    boundary: str | None = None
-    """Of a user or role: the ARN of its permissions boundary."""
-    is_kept: bool = False
-    """Whether the next request meets the same object, unless the epoch moves on."""
-    epoch: int | None = None
-    """Of its owner's account, if it is kept."""
-    repository_id: int | None = None
-    """Of a repository that exists."""
-    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Condition keys that say more of it, in lower case."""
-    unknown: PolicySet | None = None
-    """The policy that counts where there is none of that name."""
-
-    def bare(self) -> ResourceAccess:
-        """What there would be if nothing of that name existed: no policy, no tags, but what its registry says."""
-        policy = None if self.policy is None else self.unknown or PolicySet()
-        bare: dict[str, Any] = {"tags": {}, "arn": None, "boundary": None, "keys": {}}
-        return replace(self, policy=policy, is_kept=False, epoch=None, repository_id=None, **bare)
-
-
 class AccessService:
     """Policies of callers and resources, for one worker."""
 
     def __init__(self, database: Database, aws: AwsPolicies) -> None:
         self._database, self._aws = database, aws
-        self._callers: OrderedDict[Any, tuple[int | None, CallerAccess]] = OrderedDict()
-        self._standings: OrderedDict[Any, tuple[int | None, _Compiled]] = OrderedDict()
-        self._registries: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
-        self._repositories: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
-        self._keys: OrderedDict[Any, tuple[int | None, ResourceAccess]] = OrderedDict()
+        self._callers = EpochCache[CallerAccess]()
+        self._standings = EpochCache[_Compiled]()
+        self._registries = EpochCache[ResourceAccess]()
+        self._repositories = EpochCache[ResourceAccess]()
+        self.keys = KeyAccess(database)
 
     def kept_caller(self, caller: Caller) -> CallerAccess | None:
         """What belongs to a caller, if it is known at the epoch that the caller has."""
-        entry = self._callers.get((caller.access_key_id, caller.principal.arn, caller.source_arn))
-        return entry[1] if entry is not None and entry[0] == caller.epoch else None
+        return self._callers.get(_place_of(caller), caller.epoch)
 
     async def caller(self, caller: Caller) -> CallerAccess:
         """What belongs to a caller, as of the epoch that the caller has."""
         found = self.kept_caller(caller)
         if found is None:
             found = await self._make_caller(caller)
-            # The same key belongs to somebody with another ARN in a region of another partition, and one of a service
-            # asks for many sources, on which decisions depend.
-            place = caller.access_key_id, caller.principal.arn, caller.source_arn
-            _keep(self._callers, place, caller.epoch, found)
+            self._callers.keep(_place_of(caller), caller.epoch, found)
         return found
 
     async def repository(self, owner: Registry, epoch: int | None, repository_id: int | None) -> ResourceAccess:
         """What belongs to a repository, or to one that does not exist, as of `epoch` of its owner."""
         if repository_id is None:
             return await self._registry(owner, epoch)
-        found = _kept(self._repositories, repository_id, epoch)
+        found = self._repositories.get(repository_id, epoch)
         if found is None:
             found = await self._make_repository(await self._registry(owner, epoch), repository_id)
-            _keep(self._repositories, repository_id, epoch, found)
+            self._repositories.keep(repository_id, epoch, found)
         return found
 
     async def named_repository(self, owner: Registry, name: RepositoryName) -> ResourceAccess:
@@ -164,7 +116,7 @@ class AccessService:
             entity = find_entity(connection, account_id, kind, name)
             if entity is None:
                 return None
-            tags = _lower(list_tags(connection, entity.id))
+            tags = tags_in_lower_case(list_tags(connection, entity.id))
             saved = rows.find_trust_policy(connection, entity.id) if trusts else None
             policy = None if saved is None else saved_set("trust policy", saved, Kind.TRUST)
             return ResourceAccess(account_id, policy, tags=tags, arn=entity.arn, boundary=entity.boundary)
@@ -178,37 +130,12 @@ class AccessService:
             endpoint = find_endpoint(connection, resource_id, owner)
             keys = {"ec2:vpceservicename": (endpoint.service_name,)} if endpoint else {}
             tags = list_ec2_tags(connection, owner, resource_id)
-            return ResourceAccess(owner.account_id, tags=_lower(tags), keys=keys)
+            return ResourceAccess(owner.account_id, tags=tags_in_lower_case(tags), keys=keys)
 
         return await self._database.read(query)
 
-    async def key(self, name: KeyName) -> ResourceAccess:
-        """What belongs to a KMS key; of one that does not exist, the account's identity policies decide."""
-        key = await self._database.lookup(lambda connection: find_key(connection, name))
-        if key is None:
-            policy = _delegation(name.place)
-            return ResourceAccess(name.place.account_id, policy, unknown=policy)
-        found = _kept(self._keys, key.id, key.epoch)
-        if found is None:
-            found = await self._database.read(lambda connection: _key_access(connection, key))
-            _keep(self._keys, key.id, key.epoch, found)
-        return found
-
-    async def granted(self, caller: Caller, key_id: str, action: str, keys: Keys) -> Grant:
-        """What grants on a KMS key allow a caller in a request with these condition keys."""
-        found = await self._database.lookup(lambda connection: find_granted(connection, caller, key_id))
-        said = Grant.NONE
-        for meets, grant in found:
-            if grant.allows(action, keys):
-                said |= meets
-        return said
-
-    def key_elsewhere(self, place: Registry) -> ResourceAccess:
-        """What belongs to a KMS key that another server has: the identity policies of an account here decide."""
-        return ResourceAccess(place.account_id, _delegation(place))
-
     async def _registry(self, owner: Registry, epoch: int | None) -> ResourceAccess:
-        found = _kept(self._registries, owner, epoch)
+        found = self._registries.get(owner, epoch)
         if found is None:
             row = await self._database.lookup(lambda connection: rows.find_registry_access(connection, owner))
             policy = None if row.policy is None else saved_set("registry policy", row.policy, Kind.REGISTRY)
@@ -219,7 +146,7 @@ class AccessService:
                 is_kept=True,
                 epoch=epoch,
             )
-            _keep(self._registries, owner, epoch, found)
+            self._registries.keep(owner, epoch, found)
         return found
 
     async def _make_repository(self, registry: ResourceAccess, repository_id: int) -> ResourceAccess:
@@ -231,7 +158,7 @@ class AccessService:
 
         saved, tags = await self._database.read(query)
         policy = None if saved is None else saved_set("repository policy", saved, Kind.REPOSITORY)
-        return replace(registry, policy=policy, tags=_lower(tags), repository_id=repository_id)
+        return replace(registry, policy=policy, tags=tags_in_lower_case(tags), repository_id=repository_id)
 
     async def _make_caller(self, caller: Caller) -> CallerAccess:
         principal, held = caller.principal, caller.session
@@ -243,13 +170,13 @@ class AccessService:
             return CallerAccess(service(principal.arn), PolicySet(), None, None, {})
         if principal.kind is PrincipalKind.ANONYMOUS:
             return CallerAccess(ANONYMOUS, PolicySet(), None, None, {})
-        standing = _kept(self._standings, principal.unique_id, caller.epoch)
+        standing = self._standings.get(principal.unique_id, caller.epoch)
         if standing is None:
             loaded = await self._database.read(lambda c: load_standing(c, self._aws, principal.unique_id))
             standing = _Compiled.of(loaded)
-            _keep(self._standings, principal.unique_id, caller.epoch, standing)
+            self._standings.keep(principal.unique_id, caller.epoch, standing)
         limits = await self._session_policies(caller) if held and held.is_limited else None
-        tags = {**standing.tags, **(_lower(held.tags) if held else {})}
+        tags = {**standing.tags, **(tags_in_lower_case(held.tags) if held else {})}
         return CallerAccess(_subject(caller), standing.identity, standing.boundary, limits, tags, _scope_of(caller))
 
     async def _session_policies(self, caller: Caller) -> PolicySet:
@@ -263,7 +190,7 @@ class AccessService:
 
         managed = await self._database.read(query) if arns else []
         # Nobody can say any more what a deleted policy denied.
-        policies = [(arn, _compile(text or DENY_ALL, Kind.IDENTITY)) for arn, text in managed]
+        policies = [(arn, compile_policy(text or DENY_ALL, Kind.IDENTITY)) for arn, text in managed]
         if held.policy is not None:  # each session may have another: none of them is kept beyond its session
             policies.append(("session policy", parse_policy(held.policy, Kind.IDENTITY)))
         return PolicySet(policies)
@@ -280,12 +207,16 @@ class _Compiled:
     @classmethod
     def of(cls, standing: Standing) -> _Compiled:
         boundary = None if standing.boundary is None else identity_set([standing.boundary])
-        return cls(identity_set(standing.identity), boundary, _lower(standing.tags))
+        return cls(identity_set(standing.identity), boundary, tags_in_lower_case(standing.tags))
 
 
-def identity_set(texts: Iterable[tuple[str, str]]) -> PolicySet:
-    """Identity policies by name and text, as one set."""
-    return PolicySet((name, _compile(text, Kind.IDENTITY)) for name, text in texts)
+def _place_of(caller: Caller) -> tuple[str, str, str | None]:
+    """Under which a caller is kept.
+
+    The same key belongs to somebody with another ARN in a region of another partition, and one of a service asks for
+    many sources, on which decisions depend.
+    """
+    return caller.access_key_id, caller.principal.arn, caller.source_arn
 
 
 def policies_of(caller: CallerAccess, resource: ResourceAccess, passage: Passage | None = None) -> Policies:
@@ -306,7 +237,7 @@ def _scope_of(caller: Caller) -> PolicySet | None:
     """Of a robot token, by its session's name."""
     if caller.scope is None or caller.session is None:
         return None
-    return PolicySet([(caller.session.name or "", _compile(caller.scope, Kind.IDENTITY))])
+    return PolicySet([(caller.session.name or "", compile_policy(caller.scope, Kind.IDENTITY))])
 
 
 def _subject(caller: Caller) -> Subject:
@@ -316,52 +247,5 @@ def _subject(caller: Caller) -> Subject:
     return user(principal.account_id, principal.arn, principal.unique_id)
 
 
-def _key_access(connection: Connection, key: KmsKey) -> ResourceAccess:
-    saved = find_key_policy(connection, key.id)
-    aliases = tuple(list_names_of_key(connection, key.id))
-    return ResourceAccess(
-        key.place.account_id,
-        PolicySet() if saved is None else saved_set("key policy", saved, Kind.KEY),  # none: deleted just now
-        tags=_lower(list_key_tags(connection, key.id)),
-        arn=key.arn,
-        keys=KEY_CONDITIONS | ({"kms:resourcealiases": aliases} if aliases else {}),
-        unknown=_delegation(key.place),
-    )
-
-
-@lru_cache(maxsize=256)
-def _delegation(place: Registry) -> PolicySet:
-    return PolicySet([("key policy", _compile(default_policy(place), Kind.KEY))])
-
-
-@lru_cache(maxsize=4096)
-def _compile(text: str, kind: Kind) -> Policy:
-    """The same text means the same; an epoch that moves on leaves most texts as they were."""
-    return parse_policy(text, kind)
-
-
-def saved_set(name: str, saved: SavedPolicy, kind: Kind) -> PolicySet:
-    """A saved policy that names its principals by unique id."""
-    policy = with_unique_ids(_compile(saved.document, kind), saved.principals)
-    return PolicySet([(name, policy)])
-
-
 def _scope(settings: str) -> RegistryScope:
     return RegistryScope(json.loads(settings).get("REGISTRY_POLICY_SCOPE", RegistryScope.V2.value))
-
-
-def _lower(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key.lower(): value for key, value in tags.items()}
-
-
-def _kept(memory: OrderedDict[Any, tuple[int | None, T]], key: Any, epoch: int | None) -> T | None:
-    entry = memory.get(key)
-    return entry[1] if entry is not None and entry[0] == epoch else None
-
-
-def _keep(memory: OrderedDict[Any, tuple[int | None, T]], key: Any, epoch: int | None, value: T) -> None:
-    """Keep a value as the newest, and forget the oldest beyond the limit."""
-    memory[key] = epoch, value
-    memory.move_to_end(key)
-    while len(memory) > KEPT_MAX:
-        memory.popitem(last=False)

@@ -39,7 +39,7 @@ from entrepot.domain.robot_token import (
     password_hash,
     robot_arn,
 )
-from entrepot.service.access import saved_set
+from entrepot.service.compiled_policy import saved_set
 from entrepot.service.context import Context
 from entrepot.service.iam.entity import begin_change
 from entrepot.store.metadata import robot_token as rows

@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import structlog
 from sqlalchemy import Connection
 
 from entrepot.domain.key import KEY_BYTES
 from entrepot.domain.key_provider import KeyRefused
 from entrepot.domain.kms import KeyState, KmsKey, key_name_of, parse_key_name
-from entrepot.domain.kms_error import KmsError
+from entrepot.domain.kms_error import CiphertextInvalid, KeyIncorrect, KeyNotFound, KmsError
 from entrepot.domain.kms_grant import Constraints, KmsGrant
 from entrepot.domain.kms_use import ecr_service
 from entrepot.domain.registry import Registry
 from entrepot.domain.sealed_key import SealedKey, context_of
 from entrepot.service.context import Context
-from entrepot.service.kms.ciphertext import FRESH_BYTES, CiphertextBroken, Header, read_header, seal, unseal
+from entrepot.service.kms.cryptography import KmsCryptography
 from entrepot.service.kms.grant import ID_BYTES, TOKEN_BYTES
-from entrepot.service.kms.key import KmsKeys
 from entrepot.store.metadata import kms_grant as grants
 from entrepot.store.metadata.base import Database
 from entrepot.store.metadata.key_usage import read_repository_usage
@@ -34,14 +32,14 @@ GRANTED: Final = ("Decrypt", "GenerateDataKey")
 FindDefaultKey = Callable[[Registry], Awaitable[KmsKey]]
 """Finds AWS's key for ECR of an account and region; made when it is first asked for."""
 
-log = structlog.get_logger(__name__)
-
 
 class EcrKms:
     """The keys of this server's accounts, for repositories. Opens what it sealed."""
 
-    def __init__(self, database: Database, context: Context, keys: KmsKeys, find_default: FindDefaultKey) -> None:
-        self._database, self._context, self._keys = database, context, keys
+    def __init__(
+        self, database: Database, context: Context, cryptography: KmsCryptography, find_default: FindDefaultKey
+    ) -> None:
+        self._database, self._context, self._cryptography = database, context, cryptography
         self._find_default = find_default
 
     async def find(self, registry: Registry, identifier: str | None) -> KmsKey:
@@ -69,11 +67,12 @@ class EcrKms:
         Raises:
             KeyRefused: the KMS key cannot be used.
         """
-        key = await self._usable(arn)
-        material = await self._keys.current_material(key)
-        header, random = Header(key.place.account_id, key.id, material.version), self._context.random_bytes
-        new, fresh, context = random(KEY_BYTES), random(FRESH_BYTES), context_of(repository_arn)
-        return seal(header, key.place.region, material.secret, fresh, new, context)
+        key, context = await self._usable(arn), context_of(repository_arn)
+        try:
+            _, sealed = await self._cryptography.generate(key, KEY_BYTES, context, ecr_service(key.place))
+        except KeyNotFound as error:
+            raise _gone(arn) from error
+        return sealed.blob
 
     async def unseal(self, sealed: SealedKey) -> bytes:
         """The key of a repository.
@@ -82,16 +81,13 @@ class EcrKms:
             KeyRefused: the KMS key is disabled, about to be deleted or gone, or ECR has no grant to use it.
         """
         key = await self._usable(sealed.key_arn, sealed)
-        log.info("kms.decrypted", key=key.arn, context=dict(sealed.context), by=ecr_service(key.place))
         try:
-            material = await self._keys.material(key, read_header(sealed.sealed).version)
-            if material is None:
-                raise CiphertextBroken  # noqa: TRY301 (as if it were another's)
-            return unseal(sealed.sealed, key.place.region, material.secret, sealed.context)
-        except CiphertextBroken as error:
+            opened = await self._cryptography.decrypt(key, sealed.sealed, sealed.context, ecr_service(key.place))
+        except (CiphertextInvalid, KeyIncorrect) as error:
             raise KeyRefused(
                 sealed.key_arn, "InvalidCiphertextException", "The key of the repository does not open"
             ) from error
+        return opened.plaintext
 
     async def check_lasting(self, seals: Sequence[SealedKey]) -> None:
         """Check that no key of these is about to be deleted.

@@ -25,7 +25,7 @@ async def create_robot_token(call: Call) -> dict[str, Any]:
         call.caller.principal.arn,
     )
     made = await call.services.robot_token.create(wanted)
-    return {"robotToken": _shown(made.token), "password": made.password}
+    return {"robotToken": pack_robot_token(made.token), "password": made.password}
 
 
 async def describe_robot_tokens(call: Call) -> dict[str, Any]:
@@ -33,18 +33,21 @@ async def describe_robot_tokens(call: Call) -> dict[str, Any]:
     if names is None:
         paging = paging_of(call, PAGE_SIZE_DEFAULT)
         page = await call.services.robot_token.list(call.registry, paging.request)
-        return {"robotTokens": [_shown(token) for token in page.items], "nextToken": paging.next_token(page)}
+        return {"robotTokens": [pack_robot_token(token) for token in page.items], "nextToken": paging.next_token(page)}
     if "nextToken" in call.parameters or "maxResults" in call.parameters:
         raise InvalidParameter("names", "names can not be combined with nextToken or maxResults")
     found = await call.services.robot_token.describe(call.registry, names)
-    return {"robotTokens": [_shown(token) for token in found]}
+    return {"robotTokens": [pack_robot_token(token) for token in found]}
 
 
 async def delete_robot_token(call: Call) -> dict[str, Any]:
-    return {"robotToken": _shown(await call.services.robot_token.revoke(call.registry, call.parameters["name"]))}
+    return {
+        "robotToken": pack_robot_token(await call.services.robot_token.revoke(call.registry, call.parameters["name"]))
+    }
 
 
-def _shown(token: RobotToken) -> dict[str, Any]:
+def pack_robot_token(token: RobotToken) -> dict[str, Any]:
+    """`RobotToken`."""
     wanted, use = token.wanted, token.last_use
     return {
         "name": wanted.name,
@@ -54,7 +57,7 @@ def _shown(token: RobotToken) -> dict[str, Any]:
         "repositories": list(wanted.scope.repositories),
         "actions": list(wanted.scope.actions),
         "addresses": list(wanted.scope.addresses),
-        "status": token.status,
+        "status": token.status.value,
         "createdAt": token.created_at,
         "createdBy": wanted.created_by or None,
         "expiresAt": wanted.expires_at,
