@@ -34,7 +34,7 @@ format: setup ## let ruff lay out the code and mend what it can
 	$(BIN)/ruff check --fix .
 
 test: setup ## every test; some need root and the programs of .ci/packages
-	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 faults: setup ## kill the whole server 1,000 times on each engine, under load
 	ENTREPOT_TEST_KILLS=1000 $(BIN)/pytest -n 2 tests/faults/test_kills.py --dist load $(ARGS)

@@ -17,7 +17,6 @@ from tests.bench.start import figures
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.xdist_group("e2e")
 def test_quick_run_tells_every_figure() -> None:
     for program in ("docker-registry", "wrk", "curl"):
         if shutil.which(program) is None:
@@ -36,7 +35,6 @@ def test_starts_are_measured() -> None:
     assert {name: len(starts) for name, starts in seconds.items()} == {"first": 1, "later": 1}
 
 
-@pytest.mark.xdist_group("e2e")
 @pytest.mark.usefixtures("postgres_server")  # not this one: it skips where no PostgreSQL is installed
 def test_growth_is_measured() -> None:
     command = [sys.executable, "-m", "tests.bench.growth", "--small", "40", "--large", "150", "--samples", "3"]

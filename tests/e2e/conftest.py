@@ -1,4 +1,4 @@
-"""The world of the end-to-end tests, made once a run, and the rule that one process runs them all."""
+"""The world of the end-to-end tests, one for each process that runs some of them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from tests.support.terraform import Terraform
 from tests.support.world import World, open_world
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is here. The tests of a module share a world: pytest-xdist keeps them together (`--dist loadfile`)."""
+    item.add_marker(pytest.mark.e2e)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """They share daemons and a namespace: pytest-xdist must not spread them. A kubelet is not to be had from Debian:
-    its tests are left out where nobody gave one."""
+    """A kubelet is not to be had from Debian: its tests are left out where nobody gave one."""
     if not os.environ.get("ENTREPOT_TEST_KUBELET"):
         without = [item for item in items if item.get_closest_marker("kubelet")]
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @pytest.fixture(scope="session")

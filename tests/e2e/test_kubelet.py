@@ -104,7 +104,7 @@ def test_a_pod_waits_for_the_rights_of_its_node_and_runs(kubelet: Kubelet, image
 
     kubelet.start_pod("before", f"{address}:1")
     assert "401 Unauthorized" in kubelet.wait_for_refusal("before")
-    assert "entrepot-credential-provider" in kubelet.log.read_text()
+    assert "error execing credential provider plugin entrepot-credential-provider" in kubelet.log.read_text()
 
     kubelet.node.let_pull()
     assert kubelet.wait_for_end("before").strip() == "python-app 2.19.1 2.10"

@@ -15,12 +15,11 @@ from tests.support.server import Server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is here; one process runs it, so that servers do not fight for two cores."""
+    """Mark what is here."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.faults)
-            item.add_marker(pytest.mark.xdist_group("faults"))
 
 
 STALL_LIMIT_SECONDS = 1.0

@@ -68,7 +68,7 @@ def test_what_is_bound_is_shown(settings: Settings, run: Run) -> None:
     assert code == 0
     assert early in text
     assert late in text
-    hosts = run("dns")[1].splitlines()
+    hosts = sorted(run("dns")[1].splitlines())  # they come in the order of their ids
     assert hosts == [
         f"10.9.0.10 {early}.api.ecr.us-east-1.vpce.amazonaws.com api.ecr.us-east-1.amazonaws.com",
         f"fd00::7 {late}.dkr.ecr.us-east-1.vpce.amazonaws.com",

@@ -96,7 +96,7 @@ def constraints_of(given: dict[str, Any]) -> Constraints:
     found = given.get("Constraints") or {}
     if "SourceArn" in found:
         raise KmsInvalid("Constraints on SourceArn are not supported.")
-    if len(found) > 1:
+    if sum(map(bool, found.values())) > 1:  # Terraform sends the other one empty
         raise KmsInvalid("More than one constraint supplied")
     if any(len(context) > CONSTRAINT_PAIRS_MAX for context in found.values()):
         raise KmsInvalid(f"A grant constraint cannot have more than {CONSTRAINT_PAIRS_MAX} encryption context pairs.")
