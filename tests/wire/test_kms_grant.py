@@ -151,6 +151,44 @@ async def test_it_is_retired_by_whom_it_names(aws: AwsWorld) -> None:
     assert unknown.code == "AccessDeniedException"
 
 
+async def test_who_may_retire_his_own_retires_no_other(aws: AwsWorld) -> None:
+    key, ana, ben = await new_key(aws.client), await make_user(aws, "ana"), await make_user(aws, "ben")
+    await grant(aws, key["KeyId"], ben.entity.arn, "Encrypt", "RetireGrant")
+    made = await grant(aws, key["KeyId"], ana.entity.arn, "Encrypt")
+    for given in ({"GrantToken": made["GrantToken"]}, {"KeyId": key["Arn"], "GrantId": made["GrantId"]}):
+        assert (await ben.aws.kms("RetireGrant", **given)).code == "AccessDeniedException"
+    assert len(await listed(aws, key["KeyId"])) == 2
+
+
+@pytest.mark.parametrize("role", ["RetiringPrincipal", "GranteePrincipal"])
+async def test_what_an_account_may_retire_its_users_need_their_policies_for(aws: AwsWorld, role: str) -> None:
+    key, ana = await new_key(aws.client), await make_user(aws, "ana")
+    eve = await make_user(aws, "eve", OTHER_ACCOUNT)
+    for person in (ana, eve):
+        root = f"arn:aws:iam::{person.entity.account_id}:root"
+        given = {"GranteePrincipal": ana.entity.arn, "RetiringPrincipal": ana.entity.arn} | {role: root}
+        operations = ["Encrypt", "RetireGrant"] if role == "GranteePrincipal" else ["Encrypt"]
+        made = await aws.client.kms("CreateGrant", KeyId=key["KeyId"], Operations=operations, **given)
+        if role == "GranteePrincipal" and person is ana:
+            continue  # he is named as well
+        token = {"GrantToken": made["GrantToken"]}
+        assert (await person.aws.kms("RetireGrant", **token)).code == "AccessDeniedException"
+        await person.allow("kms:RetireGrant")
+        assert (await person.aws.kms("RetireGrant", **token)).status == 200
+
+
+async def test_whom_it_names_can_be_denied_to_retire_it(aws: AwsWorld) -> None:
+    key, ana = await new_key(aws.client), await make_user(aws, "ana")
+    limited = await make_session(aws, "limited", policy=document("ecr:*"))
+    for person in (ana, limited):
+        made = await grant(aws, key["KeyId"], ROOT, "Encrypt", RetiringPrincipal=person.entity.arn)
+        if person is ana:
+            await person.have(document("kms:RetireGrant", "Deny"))
+        denied = await person.aws.kms("RetireGrant", GrantToken=made["GrantToken"])
+        assert denied.code == "AccessDeniedException"
+    assert len(await listed(aws, key["KeyId"])) == 2
+
+
 async def test_those_who_may_retire_find_grants_on_all_accounts_keys_of_the_region(aws: AwsWorld) -> None:
     key, eve = await new_key(aws.client), await make_user(aws, "eve", OTHER_ACCOUNT)
     made = await grant(aws, key["KeyId"], ROOT, "Encrypt", RetiringPrincipal=eve.entity.arn)

@@ -105,6 +105,21 @@ class Authorizer:
             if not decision.is_allowed:
                 raise _denied(caller, action, arn, await self._told(caller, action, arn, facts, decision))
 
+    async def check_granted(self, caller: Caller, action: str, arn: str, granted: Grant, facts: Facts) -> None:
+        """Let the request pass if what a grant says to the caller of itself is enough, or the key's policy allows.
+
+        A grant is its holder's, whoever has the key: he needs of his own account only what he would need for its keys.
+
+        Raises:
+            AccessDenied
+        """
+        holder, resource = await self._access.caller(caller), await self._resource(caller, action, arn, None)
+        context = self._context(caller, facts, holder, resource)
+        held = replace(resource, account_id=caller.account_id) if granted else resource
+        decision = _evaluate(holder, held, action, arn, context, granted).decision
+        if not decision.is_allowed:
+            raise _denied(caller, action, arn, await self._told(caller, action, arn, facts, decision))
+
     async def check_elsewhere(self, caller: Caller, action: str, arn: str, own: Registry, facts: Facts) -> None:
         """Let the request pass if the caller's own policies allow `action` on a KMS key that another server has.
 

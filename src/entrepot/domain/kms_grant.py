@@ -91,8 +91,13 @@ class KmsGrant:
     constraints: Constraints = field(default_factory=Constraints)
 
     def allows(self, action: str, keys: Keys) -> bool:
-        """Whether it allows its grantee an action, such as `kms:decrypt`, in a request with these condition keys."""
+        """Whether it allows its grantee an action, such as `kms:decrypt`, in a request with these condition keys.
+
+        RetireGrant is not among them: that is for this very grant, and says nothing of others on the key.
+        """
         name = next((one for one in self.operations if f"kms:{one.lower()}" == action.lower()), None)
+        if name == "RetireGrant":
+            return False
         if name == "CreateGrant":
             return self._covers(keys)
         return name is not None and (name not in WITH_CONTEXT or self.constraints.hold(_context_of(keys)))

@@ -184,12 +184,14 @@ class KmsGrantService:
         )
 
 
-def may_retire(caller: Caller, row: KeptGrant) -> bool:
-    """Whether a grant itself lets somebody retire it: who is named for that, and its grantee if it says so."""
-    names = names_of(caller)
-    if _is_meant(caller, row.grant.retiring, row.principals, names):
-        return True
-    return "RetireGrant" in row.grant.operations and _is_meant(caller, row.grant.grantee, row.principals, names)
+def granted_to_retire(caller: Caller, row: KeptGrant) -> Grant:
+    """What a grant itself says of its end to somebody: whom it names for that, and its grantee if it says so."""
+    names, said = names_of(caller), Grant.NONE
+    grantee = row.grant.grantee if "RetireGrant" in row.grant.operations else None
+    for name in (row.grant.retiring, grantee):
+        if name is not None and _is_meant(caller, name, row.principals, names):
+            said |= names[name]
+    return said
 
 
 def find_granted(connection: Connection, caller: Caller, key_id: str) -> list[tuple[Grant, KmsGrant]]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from entrepot.auth.authorize import Authorizer
     from entrepot.auth.condition_key import RequestFacts, Values
     from entrepot.domain.policy.index import PolicySet
+    from entrepot.domain.policy.principal import Grant
     from entrepot.domain.principal import Caller
     from entrepot.domain.registry import Registry
 
@@ -40,6 +41,14 @@ class Permission:
         """
         facts = self._facts if keys is None else replace(self._facts, parameters=keys)
         await self._authorizer.check(self._caller, action, [arn], facts)
+
+    async def check_granted(self, action: str, arn: str, granted: Grant) -> None:
+        """Let the request pass if another action is allowed on a KMS key of which a grant says `granted` to the caller.
+
+        Raises:
+            AccessDenied
+        """
+        await self._authorizer.check_granted(self._caller, action, arn, granted, self._facts)
 
     async def check_elsewhere(self, action: str, arn: str, own: Registry, keys: Mapping[str, Values]) -> None:
         """The same for a KMS key that another server has: the caller's own policies decide here.

@@ -12,7 +12,7 @@ from entrepot.domain.kms_error import AliasNotFound, GrantNotFound, KeyNotFound,
 from entrepot.domain.kms_grant import OPERATIONS as GRANTABLE
 from entrepot.domain.kms_grant import Constraints, KeptGrant, KmsGrant
 from entrepot.domain.kms_limit import CONSTRAINT_PAIRS_MAX
-from entrepot.service.kms.grant import NewGrant, may_retire
+from entrepot.service.kms.grant import NewGrant, granted_to_retire
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.kms.cryptography import end_of_dry_run
 from entrepot.transport.aws.kms.named_key import key_of
@@ -62,10 +62,9 @@ async def revoke_grant(call: Call) -> dict[str, Any]:
 
 
 async def retire_grant(call: Call) -> dict[str, Any]:
-    """Who the grant names may; for anybody else the key's policy decides."""
+    """Who the grant names may, unless he is denied it; for anybody else the key's policy decides."""
     row = await _retired(call)
-    if not may_retire(call.caller, row):
-        await call.permission.check_action("kms:RetireGrant", row.grant.key_arn)
+    await call.permission.check_granted("kms:RetireGrant", row.grant.key_arn, granted_to_retire(call.caller, row))
     end_of_dry_run(call)
     await call.services.kms_grant.retire(row)
     return {}
