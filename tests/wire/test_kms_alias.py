@@ -154,3 +154,13 @@ async def test_aliases_of_a_key_are_counted(sqlite_aws: AwsWorld, monkeypatch: p
     assert moved.code == "LimitExceededException"
     stays = await sqlite_aws.client.kms("UpdateAlias", AliasName="alias/a", TargetKeyId=full)
     assert stays.status == 200
+
+
+async def test_nobody_learns_what_another_account_has(aws: AwsWorld) -> None:
+    key = await new_key(aws.client)
+    assert (await create(aws, "alias/secret", key["KeyId"])).status == 200
+    names = [f"{ALIAS_ARN}secret", f"{ALIAS_ARN}nothing", key["Arn"], key["Arn"][:-12] + "0" * 12]
+    codes = [(await aws.stranger.kms("ListAliases", KeyId=name)).code for name in names]
+    assert codes == ["NotFoundException"] * 4
+    said = (await aws.stranger.kms("ListAliases", KeyId=names[0])).message
+    assert said == f"Alias {names[0]} is not found."

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from entrepot.domain.kms import KmsAlias, key_arn
-from entrepot.domain.kms_error import KeyNotFound
+from entrepot.domain.kms import KmsAlias, key_arn, parse_key_name
+from entrepot.domain.kms_error import AliasNotFound, KeyNotFound
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.kms.named_key import key_of
 from entrepot.transport.aws.kms.paging import paging_of
@@ -40,9 +40,10 @@ async def delete_alias(call: Call) -> dict[str, Any]:
 async def list_aliases(call: Call) -> dict[str, Any]:
     paging, key = paging_of(call, 50, 100), None
     if "KeyId" in call.parameters:
-        key = await key_of(call)
-        if key.place != call.registry:
-            raise KeyNotFound(key.arn)
+        name = parse_key_name(call.parameters["KeyId"], call.registry)
+        if name.place != call.registry:  # nobody learns whether another account has it
+            raise KeyNotFound(name.arn) if name.key_id else AliasNotFound(name.arn)
+        key = await call.services.kms_keys.get(name)
     return paging.answer("Aliases", await call.services.kms_alias.list(call.registry, paging.request, key), _pack)
 
 
