@@ -92,7 +92,8 @@ async def test_what_is_no_ciphertext_of_the_key(aws: AwsWorld) -> None:
         "IncorrectKeyException",
         "The key ID in the request does not identify a CMK that can perform this operation.",
     )
-    for one in (blob[:-1] + bytes([blob[-1] ^ 1]), blob + b"x", blob[:40], b"x" * 100):
+    versions = [blob[:22] + number.to_bytes(4) + blob[26:] for number in (0, 2, 2**31 - 1, 2**31, 2**32 - 1)]
+    for one in (blob[:-1] + bytes([blob[-1] ^ 1]), blob + b"x", blob[:40], b"x" * 100, *versions):
         assert (await decrypt(aws.client, one)).code == "InvalidCiphertextException"
 
 

@@ -32,6 +32,10 @@ NONCE_BYTES: Final = 12
 FRESH_BYTES: Final = SALT_BYTES + NONCE_BYTES
 """Random bytes that each ciphertext needs."""
 
+ACCOUNT_MAX: Final = 10**12 - 1
+VERSION_MAX: Final = 2**31 - 1
+"""The largest numbers that a header of ours has."""
+
 _ACCOUNT_BYTES: Final = 5
 _ID_END: Final = 1 + _ACCOUNT_BYTES + 16
 _HEAD_BYTES: Final = _ID_END + 4
@@ -82,9 +86,10 @@ def read_header(blob: bytes) -> Header:
     """
     if len(blob) < _BODY + _TAG_BYTES or blob[:1] != FORMAT:
         raise CiphertextBroken
-    account = f"{int.from_bytes(blob[1 : 1 + _ACCOUNT_BYTES]):012}"
-    key_id = str(UUID(bytes=blob[1 + _ACCOUNT_BYTES : _ID_END]))
-    return Header(account, key_id, int.from_bytes(blob[_ID_END:_HEAD_BYTES]))
+    account, version = int.from_bytes(blob[1 : 1 + _ACCOUNT_BYTES]), int.from_bytes(blob[_ID_END:_HEAD_BYTES])
+    if account > ACCOUNT_MAX or not 0 < version <= VERSION_MAX:
+        raise CiphertextBroken  # before a database is asked for a number that it cannot hold
+    return Header(f"{account:012}", str(UUID(bytes=blob[1 + _ACCOUNT_BYTES : _ID_END])), version)
 
 
 def unseal(blob: bytes, region: str, material: bytes, context: Mapping[str, str]) -> bytes:

@@ -50,8 +50,14 @@ def test_nothing_can_be_cut_off(length: int) -> None:
         unseal(BLOB[:length], REGION, MATERIAL, CONTEXT)
 
 
+@pytest.mark.parametrize(("place", "raw"), [(1, (10**12).to_bytes(5)), (22, bytes(4)), (22, (2**31).to_bytes(4))])
+def test_numbers_that_no_key_can_have(place: int, raw: bytes) -> None:
+    with pytest.raises(CiphertextBroken):
+        read_header(BLOB[:place] + raw + BLOB[place + len(raw) :])
+
+
 def test_accounts_and_versions_of_any_size() -> None:
-    for header in (Header("999999999999", HEADER.key_id, 2**32 - 1), Header("000000000000", HEADER.key_id, 0)):
+    for header in (Header("999999999999", HEADER.key_id, 2**31 - 1), Header("000000000000", HEADER.key_id, 1)):
         blob = seal(header, REGION, MATERIAL, bytes(FRESH_BYTES), b"", {})
         assert read_header(blob) == header
         assert unseal(blob, REGION, MATERIAL, {}) == b""
