@@ -83,6 +83,18 @@ async def test_data_plane_while_the_key_is_off(sqlite_aws: AwsWorld, key: KmsKey
     assert (await client.send("GET", paths[1])).body == LAYER
 
 
+async def test_what_is_there_already_is_not_mounted_while_the_key_is_off(sqlite_aws: AwsWorld, key: KmsKey) -> None:
+    client, path = sqlite_aws.registry.client, f"{URI}/blobs/uploads/?mount={digest_of(LAYER)}&from=base"
+    await sqlite_aws.create("base", encryptionConfiguration={"encryptionType": "KMS", "kmsKey": key.id})
+    await client.put_image("base", "v1", LAYER)
+    assert (await client.send("POST", path)).status == 201
+    await set_state(sqlite_aws, key, "Disabled")
+    refused = await client.send("POST", path)
+    assert (refused.status, refused.codes) == (403, ["DENIED"])
+    await set_state(sqlite_aws, key, "Enabled")
+    assert (await client.send("POST", path)).status == 201
+
+
 async def test_layer_urls_that_were_given_before(sqlite_aws: AwsWorld, key: KmsKey) -> None:
     client = sqlite_aws.registry.client
     given = {"repositoryName": "app", "layerDigest": digest_of(LAYER)}

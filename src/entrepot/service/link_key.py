@@ -29,13 +29,13 @@ def link_key_for(
     Raises:
         SealClosed: for use with `RepositoryKeys.with_open`.
     """
+    wrapping = keys.get(seal)  # what the repository holds already is held out to nobody while its key is off
     own = rows.find_link_key(connection, seal.repository_id, blob_id)
     if own is not None:
         return own
     holders = rows.list_link_keys(connection, blob_id, source_id)
     if not holders:
         return None
-    wrapping = keys.get(seal)
     storage_key = rows.find_storage_key(connection, blob_id)
     for holder in holders:
         opened = keys.find(holder.seal)
