@@ -21,8 +21,10 @@ from typing import Any, Final
 import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
+from entrepot.domain.key import KEY_BYTES
 from entrepot.domain.key_provider import DataKey, KeyProviderAway, KeyRefused, ProvidedKey
 
 KEPT_SECONDS: Final = 60.0
@@ -36,6 +38,8 @@ THREADS: Final = 8
 
 _ATTEMPTS: Final = 2
 _SERVER_ERROR: Final = 500
+_NO_ANSWER: Final = (ResponseParserError, AttributeError, TypeError, ValueError)
+"""What botocore's parser raises of an answer that is none of KMS's, such as a proxy's page."""
 _AWAY_CODES: Final = frozenset({"DependencyTimeoutException", "KeyUnavailableException", "ThrottlingException"})
 
 _log = structlog.get_logger(__name__)
@@ -82,8 +86,8 @@ class RemoteKms:
         Raises:
             KeyRefused, KeyProviderAway
         """
-        found = (await self._ask("describe_key", identifier, KeyId=identifier))["KeyMetadata"]
-        return ProvidedKey(found["Arn"], found.get("KeyState", ""), found.get("KeySpec", ""))
+        found = _member(await self._ask("describe_key", identifier, KeyId=identifier), "KeyMetadata")
+        return ProvidedKey(_member(found, "Arn"), found.get("KeyState", ""), found.get("KeySpec", ""))
 
     async def generate(self, arn: str, context: Context) -> DataKey:
         """Make a data key.
@@ -92,8 +96,9 @@ class RemoteKms:
             KeyRefused, KeyProviderAway
         """
         made = await self._ask("generate_data_key", arn, KeyId=arn, KeySpec="AES_256", EncryptionContext=dict(context))
-        self._keep(arn, made["CiphertextBlob"], context, made["Plaintext"])
-        return DataKey(made["Plaintext"], made["CiphertextBlob"])
+        plain, wrapped = _data_key(made), _member(made, "CiphertextBlob")
+        self._keep(arn, wrapped, context, plain)
+        return DataKey(plain, wrapped)
 
     async def wrap(self, arn: str, plain: bytes, context: Context) -> bytes:
         """Wrap a data key that is open.
@@ -102,8 +107,8 @@ class RemoteKms:
             KeyRefused, KeyProviderAway
         """
         made = await self._ask("encrypt", arn, KeyId=arn, Plaintext=plain, EncryptionContext=dict(context))
-        self._keep(arn, made["CiphertextBlob"], context, plain)
-        wrapped: bytes = made["CiphertextBlob"]
+        wrapped: bytes = _member(made, "CiphertextBlob")
+        self._keep(arn, wrapped, context, plain)
         return wrapped
 
     async def unwrap(self, arn: str, wrapped: bytes, context: Context) -> bytes:
@@ -116,7 +121,7 @@ class RemoteKms:
         async with opened.lock:
             if opened.until <= self._monotonic():
                 given = {"KeyId": arn, "CiphertextBlob": wrapped, "EncryptionContext": dict(context)}
-                opened.plain = (await self._ask("decrypt", arn, **given))["Plaintext"]
+                opened.plain = _data_key(await self._ask("decrypt", arn, **given))
                 opened.until = self._monotonic() + KEPT_SECONDS
             return opened.plain
 
@@ -149,7 +154,7 @@ class RemoteKms:
             if status >= _SERVER_ERROR or code in _AWAY_CODES:
                 raise KeyProviderAway(f"{code} {detail}".strip()) from error
             raise KeyRefused(arn, code, detail) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, *_NO_ANSWER) as error:
             raise KeyProviderAway(str(error).partition("\n")[0][:200]) from error
 
     @cached_property
@@ -178,3 +183,17 @@ class RemoteKms:
         while len(self._opened) > KEPT_MAX:
             self._opened.popitem(last=False)
         return found
+
+
+def _member(answer: Mapping[str, Any], name: str) -> Any:
+    """A member of an answer; who leaves it out, such as a proxy in between, is no KMS that can be asked."""
+    if not answer.get(name):
+        raise KeyProviderAway(f"it answered without {name}")
+    return answer[name]
+
+
+def _data_key(answer: Mapping[str, Any]) -> bytes:
+    plain: bytes = _member(answer, "Plaintext")
+    if len(plain) != KEY_BYTES:
+        raise KeyProviderAway(f"it answered with a data key of {len(plain)} bytes")
+    return plain

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -38,6 +41,31 @@ class Counting(RemoteKms):
     def _call(self, operation: str, arn: str, parameters: Any) -> Any:
         self.asked.append(operation)
         return super()._call(operation, arn, parameters)
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A server that says the same to everybody."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +166,20 @@ async def test_who_does_not_answer_is_away(monkeypatch: pytest.MonkeyPatch) -> N
         remote = Counting(endpoint, Clock())
         with pytest.raises(KeyProviderAway, match="timeout"):
             await remote.generate("arn:aws:kms:us-east-1:123456789012:key/x", CONTEXT)
+        await remote.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>a proxy</html>", b"{}", b"[]", b'{"Plaintext": "QQ==", "CiphertextBlob": "QQ=="}']
+)
+async def test_who_answers_nonsense_is_away(body: bytes) -> None:
+    arn = "arn:aws:kms:us-east-1:123456789012:key/x"
+    with answering(body) as url:
+        remote = RemoteKms(KmsEndpoint(url, REGION, CREDENTIALS), Clock())
+        for asked in (remote.describe(arn), remote.generate(arn, CONTEXT), remote.unwrap(arn, b"sealed", CONTEXT)):
+            remote._away = (float("-inf"), "")
+            with pytest.raises(KeyProviderAway):
+                await asked
         await remote.close()
 
 
