@@ -260,6 +260,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "ValidationException",
     ),
     ({"Constraints": {"EncryptionContextEquals": dict.fromkeys("abcdefghi", "x")}}, "ValidationException"),
+    ({"Constraints": {"EncryptionContextEquals": {"app": "x" * 385}}}, "ValidationException"),
+    ({"Constraints": {"EncryptionContextSubset": {"x" * 385: "app"}}}, "ValidationException"),
     ({"Name": "no spaces"}, "ValidationException"),
     ({"GranteePrincipal": None}, "ValidationException"),
     ({"Constraints": {"SourceArn": "arn:aws:s3:us-east-1:111122223333:bucket/b"}}, "ValidationException"),

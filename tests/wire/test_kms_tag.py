@@ -30,6 +30,13 @@ async def test_tags_come_and_go(aws: AwsWorld) -> None:
     assert await listed(aws, key_id) == tags(Tag1="other", tag2="new")
 
 
+async def test_more_tags_are_taken_away_than_a_statement_can_name(aws: AwsWorld) -> None:
+    key_id = (await new_key(aws.client, Tags=tags(tag1="value1", tag2="value2")))["KeyId"]
+    names = [f"n{number}" for number in range(70_000)]
+    assert (await aws.client.kms("UntagResource", KeyId=key_id, TagKeys=[*names, "tag1"])).status == 200
+    assert await listed(aws, key_id) == tags(tag2="value2")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

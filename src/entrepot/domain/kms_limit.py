@@ -19,6 +19,9 @@ GRANTS_MAX: Final = 50_000
 CONSTRAINT_PAIRS_MAX: Final = 8
 """Pairs of an encryption context in a constraint of a grant. Spec: KMS API, GrantConstraints."""
 
+CONSTRAINT_LENGTH_MAX: Final = 384
+"""Characters of a key or a value of such a pair. Spec: KMS API, CreateGrant, Constraints."""
+
 KEY_POLICY_LENGTH_MAX: Final = 32_768
 """Characters of a key policy, white space not counted."""
 

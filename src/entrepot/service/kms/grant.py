@@ -33,7 +33,7 @@ from entrepot.store.metadata.base import Database
 
 ID_BYTES: Final = 32
 TOKEN_BYTES: Final = 96
-"""More than enough, since who has the token may retire the grant; its text is 128 characters long."""
+"""Nobody guesses one; its text is 192 characters long. Who has it may do no more than who knows the grant's id."""
 
 _SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?")
 

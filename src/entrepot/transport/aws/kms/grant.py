@@ -11,7 +11,7 @@ from entrepot.domain.kms import parse_key_name
 from entrepot.domain.kms_error import AliasNotFound, GrantNotFound, KeyNotFound, KmsInvalid
 from entrepot.domain.kms_grant import OPERATIONS as GRANTABLE
 from entrepot.domain.kms_grant import Constraints, KeptGrant, KmsGrant
-from entrepot.domain.kms_limit import CONSTRAINT_PAIRS_MAX
+from entrepot.domain.kms_limit import CONSTRAINT_LENGTH_MAX, CONSTRAINT_PAIRS_MAX
 from entrepot.service.kms.grant import NewGrant, granted_to_retire
 from entrepot.transport.aws.call import Call, Handler
 from entrepot.transport.aws.kms.cryptography import end_of_dry_run
@@ -90,7 +90,7 @@ def constraints_of(given: dict[str, Any]) -> Constraints:
     """The constraints of a new grant.
 
     Raises:
-        KmsInvalid: both, one with too many pairs, or one that is not about the encryption context.
+        KmsInvalid: both, one with too many pairs or too long ones, or one that is not about the encryption context.
     """
     found = given.get("Constraints") or {}
     if "SourceArn" in found:
@@ -99,6 +99,12 @@ def constraints_of(given: dict[str, Any]) -> Constraints:
         raise KmsInvalid("More than one constraint supplied")
     if any(len(context) > CONSTRAINT_PAIRS_MAX for context in found.values()):
         raise KmsInvalid(f"A grant constraint cannot have more than {CONSTRAINT_PAIRS_MAX} encryption context pairs.")
+    if any(
+        len(text) > CONSTRAINT_LENGTH_MAX for context in found.values() for pair in context.items() for text in pair
+    ):
+        raise KmsInvalid(
+            f"The encryption context in a grant constraint cannot exceed {CONSTRAINT_LENGTH_MAX} characters."
+        )
     return Constraints.of(found)
 
 
