@@ -97,7 +97,7 @@ RECORDED: list[tuple[str, dict[str, Any], str, str]] = [
         "CreateGrant",
         {
             "Operations": ["Decrypt"],
-            "Constraints": {"EncryptionContextEquals": {}, "EncryptionContextSubset": {"a": "b"}},
+            "Constraints": {"EncryptionContextEquals": {"a": "b"}, "EncryptionContextSubset": {"a": "b"}},
         },
         "ValidationException",
         "More than one constraint supplied",

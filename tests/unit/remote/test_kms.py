@@ -130,8 +130,8 @@ async def test_it_keeps_no_more_than_it_may(moto: MotoKms, remote: Counting, mon
 
 async def test_what_a_key_is(moto: MotoKms, remote: Counting) -> None:
     arn = moto.create_key()
-    moto.client.create_alias(AliasName="alias/build", TargetKeyId=arn)
-    found = await remote.describe("alias/build")
+    moto.client.create_alias(AliasName="alias/described", TargetKeyId=arn)
+    found = await remote.describe("alias/described")
     assert (found.arn, found.state, found.spec) == (arn, "Enabled", "SYMMETRIC_DEFAULT")
     moto.client.disable_key(KeyId=arn.rpartition("/")[2])
     assert (await remote.describe(arn)).state == "Disabled"
