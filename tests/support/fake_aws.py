@@ -42,6 +42,8 @@ class FakeAws:
     """What GetAuthorizationToken names; None: where it listens."""
     refuses: tuple[str, str] | None = None
     """Code and message of an error that every request gets."""
+    is_empty: bool = False
+    """Whether STS answers without what it was asked for."""
     asked: list[Asked] = field(default_factory=list)
 
     @property
@@ -87,7 +89,7 @@ class FakeAws:
             f"<SessionToken>role-token-{number}</SessionToken><Expiration>{expiry}</Expiration>"
         )
         user = f"<AssumedRoleId>AROA:{number}</AssumedRoleId><Arn>{parameters['RoleArn']}</Arn>"
-        result = f"<Credentials>{keys}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
+        result = "" if self.is_empty else f"<Credentials>{keys}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
         space = "https://sts.amazonaws.com/doc/2011-06-15/"
         inner = f"<{operation}Result>{result}</{operation}Result>"
         return 200, "text/xml", f'<{operation}Response xmlns="{space}">{inner}</{operation}Response>'

@@ -19,6 +19,7 @@ from entrepot import __version__
 from entrepot.clients.client_error import ClientError, NoCredentials
 from entrepot.clients.known_host import KnownHost, known_hosts
 from entrepot.clients.registry_host import RegistryHost
+from entrepot.clients.standard_input import read_request
 from entrepot.clients.token_cache import RegistryToken, TokenCache, settings_key
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ NOT_FOUND = "credentials not found in native keychain"
 NO_SERVER = "no credentials server URL"
 NO_USERNAME = "no credentials username"
 _USERNAME = "AWS"
-_STDIN_MOST = 1 << 20
 
 
 class HelperError(ClientError):
@@ -153,7 +153,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.write(f"Usage: docker-credential-entrepot <{'|'.join(ACTIONS)}|version>\n")
         return 1
     try:
-        answer = ACTIONS[arguments[0]]("" if arguments[0] == "list" else sys.stdin.read(_STDIN_MOST))
+        answer = ACTIONS[arguments[0]]("" if arguments[0] == "list" else read_request())
     except ClientError as error:
         sys.stdout.write(f"{error}\n")
         if not isinstance(error, HelperError):  # `docker push` and oras go on in silence, but show standard error

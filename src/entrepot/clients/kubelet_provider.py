@@ -27,6 +27,7 @@ from entrepot.clients.aws_chain import Chain, said_in_one_line
 from entrepot.clients.client_error import ClientError
 from entrepot.clients.registry_host import RegistryHost
 from entrepot.clients.registry_token import TokenSource, token_with_keys
+from entrepot.clients.standard_input import read_request
 from entrepot.clients.token_cache import RegistryToken
 
 GROUP = "credentialprovider.kubelet.k8s.io"
@@ -34,7 +35,6 @@ VERSIONS = ("v1", "v1beta1", "v1alpha1")
 ROLE_ANNOTATIONS = ("eks.amazonaws.com/ecr-role-arn", "eks.amazonaws.com/role-arn")
 """The first is that of AWS's own provider; the second names the role of a pod that has just one for everything."""
 _SESSION_NAME = "entrepot-credential-provider"
-_STDIN_MOST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,11 @@ def _token_of_role(chain: Chain, host: RegistryHost, token: str, role_arn: str) 
         answer = sts.assume_role_with_web_identity(
             RoleArn=role_arn, RoleSessionName=_SESSION_NAME, WebIdentityToken=token
         )
-    keys = answer["Credentials"]
-    role = ReadOnlyCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    try:
+        keys = answer["Credentials"]
+        role = ReadOnlyCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    except LookupError as error:
+        raise ClientError("the answer to AssumeRoleWithWebIdentity holds no credentials") from error
     return token_with_keys(chain, host, region, role)
 
 
@@ -113,7 +116,7 @@ def _role_of(value: dict[str, Any]) -> str | None:
 def run() -> int:
     """One call of the kubelet's: a request on standard input, the answer on standard output, errors for its log."""
     try:
-        answer = respond(Request.parse(sys.stdin.read(_STDIN_MOST)))
+        answer = respond(Request.parse(read_request()))
     except ClientError as error:
         sys.stderr.write(f"entrepot-credential-provider: {error}\n")
         return 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from entrepot.clients.client_error import ClientError
 from entrepot.domain.endpoint import EndpointKind, parse_endpoint
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class RegistryHost:
         Raises:
             ClientError: no host in it.
         """
-        name = text.strip().rpartition("://")[2].partition("/")[0].lower()
+        name = _without_scheme(text.strip()).partition("/")[0].lower()
         if not name or any(sign.isspace() or sign in '@"\\' for sign in name):
             raise ClientError(f"not the host of a registry: {text.strip()!r}")
         endpoint = parse_endpoint(name)
@@ -39,7 +42,7 @@ class RegistryHost:
         Raises:
             ClientError: it names no host.
         """
-        host, slash, _ = image.rpartition("://")[2].partition("/")
+        host, slash, _ = _without_scheme(image).partition("/")
         if not slash or not (set(host) & {".", ":"} or host == "localhost"):
             raise ClientError(f"the image name has no host: {image!r}")
         return cls.parse(host)
@@ -48,3 +51,8 @@ class RegistryHost:
     def is_aws_shaped(self) -> bool:
         """Whether the name says account and region, as ECR's do."""
         return self.account_id is not None
+
+
+def _without_scheme(text: str) -> str:
+    """What follows a scheme at the beginning: one further on belongs to a path, which must not name the host."""
+    return _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from entrepot.clients import docker_config
 from tests.support.fake_aws import FakeAws, fake_aws
 
 KEY = "AKIACLIENTSTEST00001"
+
+
+def standard_input(given: str | bytes) -> io.TextIOWrapper:
+    """Standard input that holds this."""
+    return io.TextIOWrapper(io.BytesIO(given.encode() if isinstance(given, str) else given), encoding="utf-8")
 
 
 @pytest.fixture

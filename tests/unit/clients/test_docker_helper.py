@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import stat
@@ -16,7 +15,7 @@ import pytest
 from entrepot.clients import docker_helper
 from entrepot.clients.known_host import KnownHost, remember_host
 from tests.support.fake_aws import FakeAws
-from tests.unit.clients.conftest import KEY
+from tests.unit.clients.conftest import KEY, standard_input
 
 AWS_HOST = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
 PROGRAM = Path(sys.executable).with_name("docker-credential-entrepot")
@@ -28,8 +27,8 @@ class Helper:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
 
-    def call(self, action: str, stdin: str = "") -> tuple[int, str, str]:
-        self._monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+    def call(self, action: str, stdin: str | bytes = "") -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "stdin", standard_input(stdin))
         code = docker_helper.run([action])
         captured = self._capsys.readouterr()
         return code, captured.out.strip(), captured.err
@@ -67,6 +66,11 @@ def test_the_host_that_the_server_names_gets_a_token(aws: FakeAws, helper: Helpe
 def test_another_host_gets_no_password(aws: FakeAws, helper: Helper, host: str) -> None:
     code, out, _ = helper.call("get", host)
     assert (code, out) == (1, "credentials not found in native keychain")
+
+
+def test_a_host_in_the_path_of_another_gets_no_password(aws: FakeAws, helper: Helper) -> None:
+    assert helper.call("get", f"evil.example/x://{aws.host}")[:2] == (1, docker_helper.NOT_FOUND)
+    assert helper.get(f"http://{aws.host}/x://y")["Secret"]
 
 
 def test_another_host_goes_on_without_a_password_when_the_api_is_down(
@@ -170,6 +174,11 @@ def test_bad_input_is_told(home: Path, helper: Helper, action: str, stdin: str, 
     assert code == 1
     assert words in out
     assert "hush" not in out + err
+
+
+def test_input_that_is_not_text_is_told(home: Path, helper: Helper) -> None:
+    code, out, _ = helper.call("get", b"\xff")
+    assert (code, out) == (1, "the request is not UTF-8")
 
 
 def test_docker_login_with_a_token_stores_nothing(home: Path, helper: Helper) -> None:

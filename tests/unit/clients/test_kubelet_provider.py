@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 
 from entrepot.clients import kubelet_provider
 from tests.support.fake_aws import FakeAws
-from tests.unit.clients.conftest import KEY
+from tests.unit.clients.conftest import KEY, standard_input
 
 GROUP = "credentialprovider.kubelet.k8s.io"
 ROLE = "arn:aws:iam::123456789012:role/pull"
@@ -32,8 +31,8 @@ class Kubelet:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
 
-    def call(self, stdin: str) -> tuple[int, str, str]:
-        self._monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+    def call(self, stdin: str | bytes) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "stdin", standard_input(stdin))
         code = kubelet_provider.run()
         captured = self._capsys.readouterr()
         return code, captured.out, captured.err
@@ -112,10 +111,20 @@ def test_a_refused_token_is_told_and_not_shown(aws: FakeAws, kubelet: Kubelet) -
     assert "hush" not in err
 
 
+def test_an_answer_without_credentials_is_told(aws: FakeAws, kubelet: Kubelet) -> None:
+    aws.is_empty = True
+    role = {"eks.amazonaws.com/ecr-role-arn": ROLE}
+    asked = _request(f"{aws.host}/app", serviceAccountToken="hush", serviceAccountAnnotations=role)
+    code, out, err = kubelet.call(asked)
+    assert (code, out) == (1, "")
+    assert "holds no credentials" in err
+
+
 @pytest.mark.parametrize(
     ("stdin", "words"),
     [
         ("", "not JSON"),
+        (b"\xff", "not UTF-8"),
         ("[" * 100_000, "not JSON"),
         ("[]", "not a CredentialProviderRequest"),
         (json.dumps({"kind": "CredentialProviderRequest", "apiVersion": f"{GROUP}/v2"}), "is not spoken"),
@@ -125,9 +134,10 @@ def test_a_refused_token_is_told_and_not_shown(aws: FakeAws, kubelet: Kubelet) -
         (_request("h.example.com/app", serviceAccountToken="j", serviceAccountAnnotations=[1]), "must be an object"),
         (_request("busybox"), "no host"),
         (_request("library/busybox"), "no host"),
+        (_request("busybox/x://127.0.0.1:5000/app"), "no host"),
     ],
 )
-def test_bad_input_is_told(home: Path, kubelet: Kubelet, stdin: str, words: str) -> None:
+def test_bad_input_is_told(home: Path, kubelet: Kubelet, stdin: str | bytes, words: str) -> None:
     code, out, err = kubelet.call(stdin)
     assert (code, out) == (1, "")
     assert words in err
