@@ -87,8 +87,9 @@ def write_profile(profile: Profile, environ: Mapping[str, str] = os.environ) -> 
     """Write the profile; files that say it already are not touched.
 
     Raises:
-        ProfileError: a file cannot be read or written.
+        ProfileError: the name cannot stand in such a file, or one cannot be read or written.
     """
+    _check_name(profile.name)
     files = ProfileFiles.find(environ)
     endpoint = [line for service in SERVICES for line in (f"{service} =", f"  endpoint_url = {profile.endpoint_url}")]
     settings = [f"region = {profile.region}", f"services = {profile.name}", "cli_pager ="]
@@ -116,6 +117,12 @@ def find_key_id(name: str, environ: Mapping[str, str] = os.environ) -> str:
         if found:
             return found
     raise ProfileError(f"the AWS profile {name} has no aws_access_key_id in {files.credentials} or {files.config}")
+
+
+def _check_name(name: str) -> None:
+    """Refuse what would end the heading of a section, and so break the file for every program that reads it."""
+    if not name.strip() or not name.isprintable() or set(name) & set("[]"):
+        raise ProfileError(f"{name!a} cannot be the name of an AWS profile: it must be printable, without brackets")
 
 
 def _read(path: Path) -> configparser.RawConfigParser:

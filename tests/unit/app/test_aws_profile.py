@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import botocore.session
@@ -89,6 +90,13 @@ def test_what_cannot_be_written_is_named(environ: dict[str, str], tmp_path: Path
     (tmp_path / "aws").write_text("a file")
     with pytest.raises(ProfileError, match=r"cannot write the AWS profile to .*aws/config"):
         write_profile(PROFILE, environ)
+
+
+@pytest.mark.parametrize("name", ["", " ", "x]\n[profile work", "a\nb", "a[b", "\udcff", "tab\tbed"])
+def test_names_that_would_break_the_files_are_refused(environ: dict[str, str], name: str) -> None:
+    with pytest.raises(ProfileError, match="name of an AWS profile"):
+        write_profile(replace(PROFILE, name=name), environ)
+    assert not Path(environ["AWS_CONFIG_FILE"]).exists()
 
 
 @pytest.mark.parametrize(
