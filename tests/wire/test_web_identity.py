@@ -92,6 +92,7 @@ async def test_tokens_that_are_not_believed(federation: Federation) -> None:
         (unsigned(now, "HS256", "AAAA"), "InvalidIdentityToken"),
         (federation.token(aud="somebody-else"), "InvalidIdentityToken"),
         (federation.token(iss="https://evil.example"), "InvalidIdentityToken"),
+        (federation.token(iss="https://a\x00b"), "InvalidIdentityToken"),
         (federation.token(kid="three"), "InvalidIdentityToken"),
         (federation.token(exp=int((now - timedelta(minutes=2)).timestamp())), "ExpiredTokenException"),
         ("nonsense", "InvalidIdentityToken"),

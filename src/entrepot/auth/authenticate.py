@@ -65,7 +65,7 @@ class Authenticator:
         endpoint = parse_endpoint(message.headers.get("Host", ""))
         check_scope(claim, service, self._regions, endpoint.region if endpoint else None)
         check_clock(claim, self._now())
-        key = await self._keys.find_access_key(claim.access_key_id)
+        key = await self._find_key(claim.access_key_id)
         if key is None or not key.is_active or not _fits(key, claim.security_token):
             raise UnrecognizedClient
         if key.session is not None and key.session.expires_at <= self._now():
@@ -73,6 +73,11 @@ class Authenticator:
         if claim.body_hash is not None:
             check_signature(claim, message, key.secret, claim.body_hash)
         return Identification(claim, key)
+
+    async def _find_key(self, access_key_id: str) -> AccessKey | None:
+        """The key, if it could be one: databases take neither NUL nor what is not UTF-8."""
+        is_text = access_key_id.isascii() and access_key_id.isprintable()
+        return await self._keys.find_access_key(access_key_id) if is_text else None
 
     def confirm(self, message: SignedMessage, identification: Identification, body_hash: str) -> Caller:
         """Check the rest; `body_hash` is the SHA-256 of the body that arrived, in hex.

@@ -45,12 +45,12 @@ def read_bearer(authorization: str | None) -> str | None:
     """The token of `Bearer token`, without believing it; None for another scheme, or no header.
 
     Raises:
-        TokenInvalid: longer than any of ours.
+        TokenInvalid: longer than any of ours, or not ASCII.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    if len(token) > AUTHORIZATION_LENGTH_MAX:
+    if len(token) > AUTHORIZATION_LENGTH_MAX or not token.isascii():
         raise TokenInvalid
     return token.strip()
 

@@ -77,9 +77,10 @@ class Token:
 
     @property
     def issuer(self) -> str:
-        """What it says of its issuer, without `https://`; empty when that is no such URL."""
+        """What it says of its issuer, without `https://`; empty when that is no such URL, or not printable."""
         issuer = self.claims.get("iss")
-        return issuer.removeprefix("https://") if isinstance(issuer, str) and issuer.startswith("https://") else ""
+        is_url = isinstance(issuer, str) and issuer.startswith("https://") and issuer.isprintable()
+        return str(issuer).removeprefix("https://") if is_url else ""
 
     @property
     def key_id(self) -> str | None:

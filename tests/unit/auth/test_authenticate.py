@@ -13,7 +13,7 @@ from entrepot.domain.error import InvalidSignature, UnrecognizedClient
 from entrepot.domain.iam_error import SourceNotAccepted
 from entrepot.domain.identity import AccessKey
 from entrepot.domain.principal import Caller, root_of, service_of
-from tests.support.signing import KEY_ID, SECRET, changed, presigned, signed
+from tests.support.signing import KEY_ID, SECRET, changed, message, presigned, signed
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 URL = "http://127.0.0.1:5000/"
@@ -53,6 +53,15 @@ async def test_the_principals_arn_is_of_the_regions_partition() -> None:
     caller = doorman.confirm(request, await doorman.identify(request, "ecr"), BODY_HASH)
 
     assert caller.principal.arn == "arn:aws-cn:iam::123456789012:root"
+
+
+@pytest.mark.parametrize("key_id", ["\udcff", "AKIA\x00", "AKIA\u00e9"])
+async def test_ids_that_no_key_can_have_are_not_looked_up(key_id: str) -> None:
+    keys, request = Keys(), signed("POST", URL, NOW)
+    headers = {name: value.replace(KEY_ID, key_id) for name, value in request.headers.items()}
+    with pytest.raises(UnrecognizedClient):
+        await authenticator(keys).identify(message("POST", URL, headers), "ecr")
+    assert keys.asked == 0
 
 
 @pytest.mark.parametrize("key", [None, replace(KEY, is_active=False), replace(KEY, id="AKIAOTHER")])

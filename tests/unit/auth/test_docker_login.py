@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from entrepot.auth.docker_login import challenge, read_login, registry_for
+from entrepot.auth.docker_login import challenge, read_bearer, read_login, registry_for
 from entrepot.domain.error import MissingAuthentication, TokenInvalid
 from entrepot.domain.registry import Registry
 
@@ -41,6 +41,12 @@ def test_only_the_first_colon_parts() -> None:
 def test_bad(header: str | None, error: type[Exception]) -> None:
     with pytest.raises(error):
         read_login(header)
+
+
+@pytest.mark.parametrize("token", ["x" * 100_000, "entr_\udcff", "entr_\u00e9"])
+def test_bad_bearer(token: str) -> None:
+    with pytest.raises(TokenInvalid):
+        read_bearer(f"Bearer {token}")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ k8s print-config | version
 from __future__ import annotations
 
 import gc
+import sys
 
 import typer
 
@@ -29,7 +30,7 @@ from entrepot.app.cli.login import login
 from entrepot.app.cli.maintenance import maintenance
 from entrepot.app.cli.network import network
 from entrepot.app.cli.oidc import oidc
-from entrepot.app.cli.output import say
+from entrepot.app.cli.output import fail, say
 from entrepot.app.cli.policy import policy
 from entrepot.app.cli.robot import robot
 from entrepot.app.cli.serve import serve
@@ -77,4 +78,7 @@ def version() -> None:
 def run() -> None:
     """The `entrepot` program."""
     gc.disable()  # imports make much that stays and little garbage; the server enables it before it serves
+    for argument in sys.argv:
+        if any("\ud800" <= sign <= "\udfff" for sign in argument):  # how Python shows bytes that are not UTF-8
+            fail(f"the argument {argument!a} is not UTF-8", 2)
     app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from entrepot.app import workbench
+from entrepot.app.cli import main
 from entrepot.app.cli.main import app
 from entrepot.app.config import Settings
 from entrepot.app.workbench import Workbench
@@ -93,6 +95,13 @@ def test_a_secret_is_shown_once(run: Command) -> None:
 def test_what_is_refused(run: Command, words: tuple[str, ...]) -> None:
     assert run("admin", "service-principal", *words, code=1).count("\n") == 1
     assert run.services("list") == []
+
+
+def test_an_argument_that_is_no_text_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(sys, "argv", ["entrepot", "admin", "service-principal", "show", "\udcff"])
+    with pytest.raises(SystemExit):
+        main.run()
+    assert capsys.readouterr().err == "entrepot: the argument '\\udcff' is not UTF-8\n"
 
 
 def test_a_secret_goes_to_a_profile(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
